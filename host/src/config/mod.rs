@@ -1,0 +1,1 @@
+//! Configuration: one flat space of property names.

@@ -1,0 +1,1 @@
+//! Inbox and outbox: mail that was accepted and is not yet delivered.
