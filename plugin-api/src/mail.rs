@@ -77,7 +77,11 @@ impl NewMail {
         if event.text(property::KIND) != Some(NEW_MAIL) {
             return None;
         }
-        let number = |name| event.integer(name).and_then(|value| u32::try_from(value).ok());
+        let number = |name| {
+            event
+                .integer(name)
+                .and_then(|value| u32::try_from(value).ok())
+        };
         let text = |name| event.text(name).map(str::to_owned);
         let mail = Self {
             folder: text(property::FOLDER)?,

@@ -54,8 +54,22 @@ mod tests {
 
     #[test]
     fn numbers_are_a_user_and_a_mail_login_is_not() {
-        assert_eq!("249@1".parse(), Ok(User { context: 1, id: 249 }));
-        for login in ["user1@example.com", "1@", "@1", "+1@1", "1@1@1", "4294967296@1", ""] {
+        assert_eq!(
+            "249@1".parse(),
+            Ok(User {
+                context: 1,
+                id: 249
+            })
+        );
+        for login in [
+            "user1@example.com",
+            "1@",
+            "@1",
+            "+1@1",
+            "1@1@1",
+            "4294967296@1",
+            "",
+        ] {
             assert!(login.parse::<User>().is_err(), "{login:?}");
         }
     }
