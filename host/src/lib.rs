@@ -1,5 +1,8 @@
 //! The Belfry host as a library.
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 pub mod config;
 pub mod delivery;
+pub mod storage;
+pub mod events;
