@@ -8,6 +8,7 @@ mod outbound;
 mod panic;
 mod run;
 mod services;
+mod threads;
 mod traits;
 
 pub use config::Config;

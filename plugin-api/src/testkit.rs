@@ -3,7 +3,7 @@
 //! The plugin runs as it would in a host: through its root module's `run`, on a thread of its own,
 //! over frames. The test is the host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -38,6 +38,7 @@ pub struct TestHost {
     published: Vec<Event>,
     credentials: BTreeMap<String, ProviderCredential>,
     answers: Vec<Properties>,
+    changed: VecDeque<String>,
     logs: Vec<LogRecord>,
 }
 
@@ -89,6 +90,7 @@ impl TestHost {
             published: Vec::new(),
             credentials,
             answers: Vec::new(),
+            changed: VecDeque::new(),
             logs: Vec::new(),
         };
         let config = host.values(config)?;
@@ -264,17 +266,36 @@ impl TestHost {
         self.answers = answers;
     }
 
-    /// Waits until the plugin says that a provider's credential has changed.
+    /// Waits until the plugin says that a provider's credential has changed, unless it has said so
+    /// already; each change is told once, in their order.
     ///
     /// # Errors
     ///
     /// It did not say so in time.
     pub async fn credential_changed(&mut self) -> Result<String> {
-        self.wait(|frame| match frame {
-            ToHost::CredentialChanged(which) => Ok(which.provider),
-            other => Err(other),
-        })
-        .await
+        loop {
+            if let Some(provider) = self.changed.pop_front() {
+                return Ok(provider);
+            }
+            self.serve_next().await?;
+        }
+    }
+
+    /// Waits until the plugin has logged a record that the test wants to see, unless it has done so
+    /// already.
+    ///
+    /// # Errors
+    ///
+    /// It did not do so in time.
+    pub async fn logged(&mut self, wanted: impl Fn(&LogRecord) -> bool) -> Result<LogRecord> {
+        let mut seen = 0;
+        loop {
+            if let Some(record) = self.logs[seen..].iter().find(|record| wanted(record)) {
+                return Ok(record.clone());
+            }
+            seen = self.logs.len();
+            self.serve_next().await?;
+        }
     }
 
     /// Waits until the plugin has published an event, and returns all that it has published since
@@ -285,7 +306,7 @@ impl TestHost {
     /// It published nothing in time.
     pub async fn published(&mut self) -> Result<Vec<Event>> {
         while self.published.is_empty() {
-            self.wait_published().await?;
+            self.serve_next().await?;
         }
         Ok(std::mem::take(&mut self.published))
     }
@@ -357,7 +378,7 @@ impl TestHost {
         }
     }
 
-    async fn wait_published(&mut self) -> Result<()> {
+    async fn serve_next(&mut self) -> Result<()> {
         let frame = self.next_frame().await?;
         self.serve(frame)
     }
@@ -386,6 +407,10 @@ impl TestHost {
             }
             ToHost::Log(records) => {
                 self.logs.extend(records);
+                return Ok(());
+            }
+            ToHost::CredentialChanged(which) => {
+                self.changed.push_back(which.provider);
                 return Ok(());
             }
             ToHost::Failed(failed) => return Err(Error::permanent(failed.reason)),

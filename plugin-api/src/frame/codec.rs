@@ -13,6 +13,10 @@ use crate::event::Event;
 /// The largest frame, in bytes after its length. A peer that announces more is not believed.
 pub const MAX_FRAME_BYTES: usize = 16 * 1024 * 1024;
 
+/// Lists and maps inside each other. The decoder recurses, and at its own limit of 1,024 a property
+/// of lists in lists overflows a thread's stack, which would end the host.
+const MAX_DEPTH: usize = 64;
+
 /// Why bytes are no frame.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
@@ -38,9 +42,12 @@ fn put<T: Serialize>(
     body: &T,
 ) -> Result<(), rmp_serde::encode::Error> {
     let start = buffer.len();
+    let tag_length = u8::try_from(tag.len()).map_err(|_| {
+        let length = tag.len();
+        rmp_serde::encode::Error::Syntax(format!("a tag of {length} bytes; 255 are allowed"))
+    })?;
     buffer.put_u32_le(0);
-    // Tags are literals of this file, all far below 256 bytes.
-    buffer.put_u8(u8::try_from(tag.len()).unwrap_or(u8::MAX));
+    buffer.put_u8(tag_length);
     buffer.put_slice(tag.as_bytes());
     let mut serializer = rmp_serde::Serializer::new(buffer.writer()).with_struct_map();
     let written = body.serialize(&mut serializer);
@@ -60,7 +67,9 @@ fn put<T: Serialize>(
 }
 
 fn take<T: DeserializeOwned>(tag: &str, body: &[u8]) -> Result<T, DecodeError> {
-    rmp_serde::from_slice(body).map_err(|source| DecodeError::Body {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(body);
+    deserializer.set_max_depth(MAX_DEPTH);
+    T::deserialize(&mut deserializer).map_err(|source| DecodeError::Body {
         tag: tag.to_owned(),
         source,
     })

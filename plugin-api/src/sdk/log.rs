@@ -8,6 +8,7 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use super::outbound::Outbound;
+use super::threads;
 use crate::frame::{LogRecord, ToHost};
 
 /// Sends `tracing` events of this artifact to the host from now on. Each artifact has its own
@@ -16,15 +17,16 @@ pub(super) fn install(outbound: Outbound) {
     let subscriber = tracing_subscriber::registry()
         .with(tracing_subscriber::filter::LevelFilter::DEBUG)
         .with(ToHostLayer {
-            outbound,
+            otherwise: outbound,
             dropped: AtomicU64::new(0),
         });
-    // In a test several plugins share one copy; the first one gets the records.
+    // In a test several plugins share one copy, which is installed already.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
 struct ToHostLayer {
-    outbound: Outbound,
+    /// For threads that the SDK did not start.
+    otherwise: Outbound,
     dropped: AtomicU64,
 }
 
@@ -50,7 +52,12 @@ impl<S: Subscriber> Layer<S> for ToHostLayer {
             record.fields.push(field);
         }
         // A log must never make work wait.
-        if self.outbound.try_send(ToHost::Log(vec![record])).is_err() {
+        let frame = ToHost::Log(vec![record]);
+        let sent = match threads::current(|own| own.outbound().clone()) {
+            Some(outbound) => outbound.try_send(frame),
+            None => self.otherwise.try_send(frame),
+        };
+        if sent.is_err() {
             self.dropped.fetch_add(dropped + 1, Ordering::Relaxed);
         }
     }

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::lanes::Lanes;
 use super::outbound::Outbound;
+use super::threads::Threads;
 use super::{Config, Host, Services, log, panic};
 use crate::boundary::HostLinkObject;
 use crate::describe::{API_VERSION, Exported};
@@ -29,17 +30,26 @@ pub(crate) fn run<P: Exported>(link: HostLinkObject) -> Result<()> {
     let link = Arc::new(link);
     let (outbound, writer) = Outbound::start(link.clone())?;
     log::install(outbound.clone());
+    let threads = Threads::new(outbound.clone());
+    threads.enter();
     // One worker: what a plugin needs, and a handler that blocks it is noticed by the host,
     // because pings are answered there, too.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name(P::NAME)
+        .on_thread_start({
+            let threads = threads.clone();
+            move || threads.enter()
+        })
         .enable_all()
         .build()?;
     let (to_loop, frames) = mpsc::channel(QUEUE_FRAMES);
     std::thread::Builder::new()
         .name("from-host".into())
-        .spawn(move || read(&link, &to_loop))?;
+        .spawn(move || {
+            threads.enter();
+            read(&link, &to_loop);
+        })?;
 
     let result = runtime.block_on(async {
         let ended = main_loop::<P>(frames, &outbound).await;
