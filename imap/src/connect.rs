@@ -13,7 +13,8 @@ use tokio_rustls::TlsConnector;
 
 use crate::deadline::within;
 use crate::reply::Reply;
-use crate::wire::{Transport, Wire};
+use crate::transport::Transport;
+use crate::wire::Wire;
 use crate::{Capabilities, Error, ImapEndpoint, ImapSession, Login, Security};
 
 /// How long establishing the TCP connection may take, over all addresses of the host.

@@ -28,6 +28,7 @@ mod error;
 mod login;
 mod reply;
 mod session;
+mod transport;
 mod trust;
 mod wire;
 

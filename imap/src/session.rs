@@ -98,19 +98,16 @@ impl ImapSession {
         .await
     }
 
-    /// Reads an annotation (RFC 5464, section 4.2); `None` where there is none.
+    /// Reads an annotation of the server itself (RFC 5464, section 4.2); `None` where there is none.
     ///
-    /// A value that the server sends as a quoted string is returned with its backslashes; Dovecot
-    /// sends literals.
+    /// Not of a mailbox: imap-proto reads the answer only where the name is in quotes, and Dovecot
+    /// leaves them away. A value that comes as a quoted string is returned with its backslashes;
+    /// Dovecot sends literals.
     ///
     /// # Errors
     /// As [`ImapSession::set_metadata`].
-    pub async fn get_metadata(
-        &mut self,
-        mailbox: &str,
-        entry: &str,
-    ) -> Result<Option<String>, Error> {
-        let command = format!("GETMETADATA {} {}", quoted(mailbox)?, quoted(entry)?);
+    pub async fn get_server_metadata(&mut self, entry: &str) -> Result<Option<String>, Error> {
+        let command = format!("GETMETADATA \"\" {}", quoted(entry)?);
         within(COMMAND_TIMEOUT, "GETMETADATA", async {
             let mut found = None;
             let tag = self.send(&command).await?;

@@ -76,7 +76,7 @@ async fn metadata_answered(answer: &'static [u8]) -> Result<Option<String>, Erro
     )
     .await;
     let mut session = log_in(address).await.unwrap();
-    let result = session.get_metadata("", "/private/vendor/x").await;
+    let result = session.get_server_metadata("/private/vendor/x").await;
     drop(session);
     task.await.unwrap();
     result

@@ -1,1 +1,7 @@
+//! The world that Belfry's scenarios play in.
+
 #![forbid(unsafe_code)]
+
+pub mod dovecot;
+pub mod lmtp;
+pub mod packages;
