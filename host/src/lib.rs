@@ -4,5 +4,6 @@
 pub mod bundle;
 pub mod config;
 pub mod delivery;
-pub mod storage;
 pub mod events;
+pub mod metrics;
+pub mod storage;
