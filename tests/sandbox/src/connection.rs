@@ -16,7 +16,7 @@ use http::request::Parts;
 use crate::answer::Answer;
 use crate::counts::count;
 use crate::double::Double;
-use crate::stream::{Reading, Ready, Stream, Waiting};
+use crate::stream::{Reading, Ready, Step, Stream, Waiting};
 use crate::wire::{Edits, Wire};
 
 /// Windows wide enough that flow control never holds a client up.
@@ -196,8 +196,8 @@ impl<S: Service> Connection<S> {
 
     fn step(&mut self, stream: Stream, cx: &mut Context<'_>) {
         match stream.poll_step(cx) {
-            Ok(ready) => self.proceed(ready),
-            Err(stream) => self.waiting.push(Waiting(Some(stream))),
+            Step::Ready(ready) => self.proceed(ready),
+            Step::Wait(stream) => self.waiting.push(Waiting(Some(stream))),
         }
     }
 

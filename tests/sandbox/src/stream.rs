@@ -38,6 +38,12 @@ pub(crate) struct Reading {
     pub(crate) received: BytesMut,
 }
 
+/// How far a stream got.
+pub(crate) enum Step {
+    Ready(Ready),
+    Wait(Stream),
+}
+
 /// What a stream waited for.
 pub(crate) enum Ready {
     /// The whole request is there.
@@ -65,12 +71,12 @@ impl Stream {
     }
 
     /// Waits for what the stream needs; a stream that is not ready comes back to wait further.
-    pub(crate) fn poll_step(self, cx: &mut Context<'_>) -> Result<Ready, Self> {
+    pub(crate) fn poll_step(self, cx: &mut Context<'_>) -> Step {
         match self {
             Self::Reading(mut reading) => match reading.poll_body(cx) {
-                Poll::Pending => Err(Self::Reading(reading)),
-                Poll::Ready(false) => Ok(Ready::Gone),
-                Poll::Ready(true) => Ok(Ready::Request {
+                Poll::Pending => Step::Wait(Self::Reading(reading)),
+                Poll::Ready(false) => Step::Ready(Ready::Gone),
+                Poll::Ready(true) => Step::Ready(Ready::Request {
                     head: reading.head,
                     received: reading.received.freeze(),
                     respond: reading.respond,
@@ -81,16 +87,16 @@ impl Stream {
                 answer,
                 respond,
             } => match sleep.as_mut().poll(cx) {
-                Poll::Pending => Err(Self::Late {
+                Poll::Pending => Step::Wait(Self::Late {
                     sleep,
                     answer,
                     respond,
                 }),
-                Poll::Ready(()) => Ok(Ready::Due { answer, respond }),
+                Poll::Ready(()) => Step::Ready(Ready::Due { answer, respond }),
             },
             Self::Silent { mut respond } => match respond.poll_reset(cx) {
-                Poll::Pending => Err(Self::Silent { respond }),
-                Poll::Ready(_) => Ok(Ready::Gone),
+                Poll::Pending => Step::Wait(Self::Silent { respond }),
+                Poll::Ready(_) => Step::Ready(Ready::Gone),
             },
         }
     }
@@ -105,7 +111,7 @@ impl Reading {
                 Poll::Ready(None) => return Poll::Ready(true),
                 Poll::Ready(Some(Err(_))) => return Poll::Ready(false),
                 Poll::Ready(Some(Ok(data))) => {
-                    // Without this the windows run dry and the connection stands still.
+                    // Without this a body beyond the stream's window stands still.
                     if self
                         .body
                         .flow_control()
@@ -134,8 +140,8 @@ impl Future for Waiting {
             return Poll::Pending;
         };
         match stream.poll_step(cx) {
-            Ok(ready) => Poll::Ready(ready),
-            Err(stream) => {
+            Step::Ready(ready) => Poll::Ready(ready),
+            Step::Wait(stream) => {
                 self.0 = Some(stream);
                 Poll::Pending
             }

@@ -59,7 +59,7 @@ pub(crate) fn check_target(head: &Parts) -> Result<(), Reason> {
 
 pub(crate) fn check_single_headers(headers: &HeaderMap) -> Result<(), Reason> {
     let repeated = |name: &&str| headers.get_all(*name).iter().nth(1).is_some();
-    if SINGLE_HEADERS.iter().any(|name| repeated(name)) {
+    if SINGLE_HEADERS.iter().any(repeated) {
         Err(Reason::DuplicateHeaders)
     } else {
         Ok(())

@@ -147,6 +147,18 @@ async fn a_payload_is_a_json_object_of_at_most_4096_bytes() {
 }
 
 #[tokio::test]
+async fn a_body_beyond_every_window_is_read_to_its_end_and_refused() {
+    let apple = Apple::new().await;
+    let mut client = apple.client().await;
+    let sending = client.send(apple.push(&device(1)), "x".repeat(20_000_000));
+    let reply = tokio::time::timeout(SOON, sending)
+        .await
+        .expect("windows are opened again")
+        .unwrap();
+    assert_eq!(reply.reason(), (413, "PayloadTooLarge".into()));
+}
+
+#[tokio::test]
 async fn a_topic_is_there_well_formed_and_allowed() {
     refuses("apns-topic", None, 400, "MissingTopic").await;
     refuses("apns-topic", Some(""), 400, "BadTopic").await;

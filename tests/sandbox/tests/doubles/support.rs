@@ -300,3 +300,15 @@ pub(crate) fn message(token: &str, cid: &str) -> Value {
         "android": {"priority": "HIGH", "ttl": "86400s"},
     }})
 }
+
+/// A connection with a certificate, on which many streams may be open from the start.
+pub(crate) async fn connected(apple: &Apple) -> Client {
+    apple.certified(TOPIC).await
+}
+
+pub(crate) async fn send_hello(apple: &Apple, client: &mut Client) -> Result<u16, h2::Error> {
+    client
+        .send(apple.push(&device(1)), alert("hello"))
+        .await
+        .map(|reply| reply.status.as_u16())
+}
