@@ -134,6 +134,42 @@ fn own_keys(database_url: &str) -> Vec<KeySpec> {
             "What stands between a user's login and the master user's.",
         ),
         key(
+            "belfry.user.auto-provision",
+            Kind::Flag,
+            Some("true"),
+            "Whether whoever the mail server lets in is known from the first login on.",
+        ),
+        key(
+            "belfry.user.context",
+            Kind::Integer {
+                min: 1,
+                max: i64::from(u32::MAX),
+            },
+            Some("1"),
+            "The context of users who are known from their first login on.",
+        ),
+        key(
+            "belfry.session.idle-timeout",
+            Kind::Duration,
+            Some("3600000"),
+            "How long a session lives without a request, in milliseconds unless a unit follows.",
+        ),
+        key(
+            "belfry.session.limit",
+            Kind::Integer {
+                min: 1,
+                max: 10_000_000,
+            },
+            Some("100000"),
+            "How many sessions there may be at once.",
+        ),
+        key(
+            "belfry.http.public.trusted-proxies",
+            Kind::List,
+            Some("127.0.0.1, ::1"),
+            "Addresses of proxies whose X-Forwarded-For says where a client is.",
+        ),
+        key(
             "belfry.inbox.durability",
             Kind::choice(&["power", "process"]),
             Some("power"),

@@ -32,6 +32,14 @@ fn without_files_the_defaults_are_those_of_the_contract() {
         ("belfry.imap.ca", None),
         ("belfry.imap.master-user", None),
         ("belfry.imap.master-separator", Some("*")),
+        ("belfry.user.auto-provision", Some("true")),
+        ("belfry.user.context", Some("1")),
+        ("belfry.session.idle-timeout", Some("3600000")),
+        ("belfry.session.limit", Some("100000")),
+        (
+            "belfry.http.public.trusted-proxies",
+            Some("127.0.0.1, ::1"),
+        ),
         ("belfry.inbox.durability", Some("power")),
         ("belfry.log.format", None),
     ];

@@ -1,0 +1,4 @@
+mod listeners;
+mod logins;
+mod notifications;
+mod world;
