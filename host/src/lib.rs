@@ -2,8 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod bundle;
+pub mod children;
 pub mod config;
 pub mod delivery;
 pub mod events;
+pub mod http;
+pub mod log;
 pub mod metrics;
+pub mod node;
+pub mod push;
 pub mod storage;

@@ -41,7 +41,10 @@ impl Artifacts {
     /// The folder cannot be made or read.
     pub fn open(state: &Path) -> std::io::Result<Self> {
         let folder = state.join("artifacts");
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)?;
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension != "so") {
@@ -77,7 +80,12 @@ impl Artifacts {
     /// # Errors
     ///
     /// The copy cannot be written.
-    pub fn fresh_copy(&self, artifact: &Artifact, id: &PluginId, generation: u64) -> std::io::Result<PathBuf> {
+    pub fn fresh_copy(
+        &self,
+        artifact: &Artifact,
+        id: &PluginId,
+        generation: u64,
+    ) -> std::io::Result<PathBuf> {
         let name = format!("{id}.{generation}.{}.generation", std::process::id());
         let path = self.folder.join(name);
         write(&path, &fs::read(&artifact.path)?)?;

@@ -55,7 +55,12 @@ pub trait Counterpart: Send + Sync + 'static {
 
     /// A frame of a generation. What takes long makes that plugin wait, and nobody else. An error
     /// ends the generation, with that reason.
-    fn frame<'a>(&'a self, id: &'a PluginId, to_plugin: &'a UnboundedSender<ToPlugin>, frame: ToHost) -> BoxFuture<'a, Result<(), String>>;
+    fn frame<'a>(
+        &'a self,
+        id: &'a PluginId,
+        to_plugin: &'a UnboundedSender<ToPlugin>,
+        frame: ToHost,
+    ) -> BoxFuture<'a, Result<(), String>>;
 
     /// A plugin's status changed.
     fn changed(&self, status: &Status);

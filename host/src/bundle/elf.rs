@@ -22,13 +22,18 @@ pub enum ElfError {
     #[error("it is truncated or damaged: {0}; copy or build it again")]
     Damaged(String),
     /// For another machine.
-    #[error("it is built for {found}, and this host runs on {}; install the package for this machine", std::env::consts::ARCH)]
+    #[error(
+        "it is built for {found}, and this host runs on {}; install the package for this machine",
+        std::env::consts::ARCH
+    )]
     WrongMachine {
         /// What it is built for.
         found: String,
     },
     /// An executable, an object file, a core dump.
-    #[error("it is an ELF file, but no shared object; build the plugin with crate-type = [\"cdylib\"]")]
+    #[error(
+        "it is an ELF file, but no shared object; build the plugin with crate-type = [\"cdylib\"]"
+    )]
     NotShared,
     /// No section with a manifest.
     #[error("it has no section {SECTION}, so no manifest; export the plugin with export_plugin!")]
@@ -37,10 +42,14 @@ pub enum ElfError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// No root module.
-    #[error("it does not export the root module (symbol {ROOT_MODULE_SYMBOL}); export the plugin with export_plugin!")]
+    #[error(
+        "it does not export the root module (symbol {ROOT_MODULE_SYMBOL}); export the plugin with export_plugin!"
+    )]
     NoRootModule,
     /// Built so that a panic would end the process.
-    #[error("it is built with panic = \"abort\": a panic in it would end its process without a word; build it with panic = \"unwind\"")]
+    #[error(
+        "it is built with panic = \"abort\": a panic in it would end its process without a word; build it with panic = \"unwind\""
+    )]
     PanicAbort,
 }
 

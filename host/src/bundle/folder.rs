@@ -53,7 +53,12 @@ impl PluginsFolder {
             plugins: BTreeMap::new(),
         };
         this.known = this.look()?;
-        let by_command = this.bundles.wishes.installed().into_iter().map(|(_, file)| file);
+        let by_command = this
+            .bundles
+            .wishes
+            .installed()
+            .into_iter()
+            .map(|(_, file)| file);
         let files: Vec<_> = this.known.keys().cloned().chain(by_command).collect();
         let admitted = files.iter().map(|file| this.bundles.admit(file));
         let admitted = futures_util::future::join_all(admitted).await;
@@ -64,10 +69,14 @@ impl PluginsFolder {
                 Ok(artifact) => {
                     let level = counterpart
                         .settings(&artifact.manifest)
-                        .map_or(artifact.manifest.start_level, |settings| settings.start_level);
+                        .map_or(artifact.manifest.start_level, |settings| {
+                            settings.start_level
+                        });
                     levels.entry(level).or_default().push((file, artifact));
                 }
-                Err(error) => tracing::error!(%error, "a file in the plugins folder is not installed"),
+                Err(error) => {
+                    tracing::error!(%error, "a file in the plugins folder is not installed")
+                }
             }
         }
         for (_, level) in levels {
@@ -112,12 +121,13 @@ impl PluginsFolder {
     }
 
     fn watch(&self, changed: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is an event, too, and none that matters.
-            if !event.is_ok_and(|event| event.kind.is_access()) {
-                changed.notify_one();
-            }
-        })?;
+        let mut watcher =
+            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+                // Reading a file is an event, too, and none that matters.
+                if !event.is_ok_and(|event| event.kind.is_access()) {
+                    changed.notify_one();
+                }
+            })?;
         watcher.watch(&self.folder, RecursiveMode::NonRecursive)?;
         Ok(watcher)
     }
@@ -145,7 +155,12 @@ impl PluginsFolder {
                 self.appeared(file).await;
             }
         }
-        let gone: BTreeSet<_> = self.known.keys().filter(|file| !seen.contains_key(*file)).cloned().collect();
+        let gone: BTreeSet<_> = self
+            .known
+            .keys()
+            .filter(|file| !seen.contains_key(*file))
+            .cloned()
+            .collect();
         for file in gone {
             self.went(&file).await;
         }
@@ -163,7 +178,9 @@ impl PluginsFolder {
 
     async fn went(&mut self, file: &Path) {
         self.bundles.refused.lock().await.remove(file);
-        let Some(id) = self.plugins.remove(file) else { return };
+        let Some(id) = self.plugins.remove(file) else {
+            return;
+        };
         // Another file may hold the plugin by now: a rename.
         if self.plugins.values().any(|other| *other == id) {
             return;
@@ -183,12 +200,17 @@ impl PluginsFolder {
         let mut seen = BTreeMap::new();
         for entry in std::fs::read_dir(&self.folder).map_err(wrap)? {
             let path = entry.map_err(wrap)?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             if name.starts_with('.') || !name.ends_with(".so") {
                 continue;
             }
             // It may have gone since the folder was read.
-            let Ok(metadata) = std::fs::metadata(&path) else { continue };
+            let Ok(metadata) = std::fs::metadata(&path) else {
+                continue;
+            };
             let signature = Signature {
                 inode: metadata.ino(),
                 bytes: metadata.len(),

@@ -108,7 +108,8 @@ impl Tender {
         } = link;
         let mut stopped = Some(stopped);
         let mut kill_at = None::<Instant>;
-        let mut pings = tokio::time::interval((self.hang_timeout / 3).max(Duration::from_millis(10)));
+        let mut pings =
+            tokio::time::interval((self.hang_timeout / 3).max(Duration::from_millis(10)));
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut number = 0;
         let started = Instant::now();
@@ -159,7 +160,11 @@ impl Tender {
         self.outcome(broken, was_told, how.ok().and_then(Result::ok))
     }
 
-    async fn frame(&mut self, to_plugin: &UnboundedSender<ToPlugin>, frame: ToHost) -> Result<(), String> {
+    async fn frame(
+        &mut self,
+        to_plugin: &UnboundedSender<ToPlugin>,
+        frame: ToHost,
+    ) -> Result<(), String> {
         match frame {
             ToHost::Ready(ready) => {
                 self.believe(&ready.kinds)?;
@@ -197,7 +202,12 @@ impl Tender {
     }
 
     fn outcome(&self, broken: Option<String>, was_told: bool, how: Option<Ended>) -> Outcome {
-        let failed = |reason: String| Outcome::Failed(Failed { reason, backtrace: None });
+        let failed = |reason: String| {
+            Outcome::Failed(Failed {
+                reason,
+                backtrace: None,
+            })
+        };
         // The plugin's own words say more than what the operating system saw of its end.
         if let Some(own) = &self.failed {
             return Outcome::Failed(own.clone());

@@ -68,7 +68,12 @@ impl LoadedPlugin {
 
 fn classify(error: LibraryError) -> LoadError {
     let first_lines = |text: String| {
-        let lines: Vec<_> = text.lines().map(str::trim).filter(|l| !l.is_empty()).take(6).collect();
+        let lines: Vec<_> = text
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty())
+            .take(6)
+            .collect();
         lines.join("; ")
     };
     match error {

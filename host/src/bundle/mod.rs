@@ -124,7 +124,8 @@ impl Bundles {
         let wrap = |what| move |source| BundleError::State { what, source };
         Ok(Self {
             shared: Arc::new(Shared {
-                artifacts: Artifacts::open(state).map_err(wrap("the artifacts folder cannot be used"))?,
+                artifacts: Artifacts::open(state)
+                    .map_err(wrap("the artifacts folder cannot be used"))?,
                 state: state.to_owned(),
                 services: Services::default(),
                 counterpart: OnceLock::new(),
@@ -149,7 +150,10 @@ impl Bundles {
     /// All plugins, by id.
     pub async fn list(&self) -> Vec<Status> {
         let plugins = self.plugins.lock().await;
-        plugins.values().map(|entry| entry.status.borrow().clone()).collect()
+        plugins
+            .values()
+            .map(|entry| entry.status.borrow().clone())
+            .collect()
     }
 
     /// One plugin.
@@ -159,7 +163,9 @@ impl Bundles {
     /// It is not installed.
     pub async fn status(&self, id: &PluginId) -> Result<Status, BundleError> {
         let plugins = self.plugins.lock().await;
-        let entry = plugins.get(id).ok_or_else(|| BundleError::Unknown(id.clone()))?;
+        let entry = plugins
+            .get(id)
+            .ok_or_else(|| BundleError::Unknown(id.clone()))?;
         Ok(entry.status.borrow().clone())
     }
 
@@ -199,7 +205,11 @@ impl Bundles {
         if artifact.manifest.id != *id {
             let found = artifact.manifest.id.clone();
             let wanted = id.clone();
-            return Err(BundleError::OtherPlugin { file, found, wanted });
+            return Err(BundleError::OtherPlugin {
+                file,
+                found,
+                wanted,
+            });
         }
         self.put(artifact, &file).await
     }
@@ -234,7 +244,9 @@ impl Bundles {
             let commands = entry.commands.clone();
             let show = entry.show.clone();
             drop(plugins);
-            let result = self.tell(&id, &commands, |reply| Command::Update(artifact, reply)).await;
+            let result = self
+                .tell(&id, &commands, |reply| Command::Update(artifact, reply))
+                .await;
             show.send_modify(|status| {
                 status.source = file.to_owned();
                 status.reason = result.as_ref().err().map(ToString::to_string);
@@ -242,7 +254,10 @@ impl Bundles {
             return result;
         }
         let counterpart = self.shared.counterpart();
-        let failed = |reason| BundleError::Failed { id: id.clone(), reason };
+        let failed = |reason| BundleError::Failed {
+            id: id.clone(),
+            reason,
+        };
         counterpart.installed(&artifact.manifest).map_err(failed)?;
         let is_wanted = !self.wishes.of(&id).stopped;
         let settings = counterpart.settings(&artifact.manifest);
@@ -251,13 +266,27 @@ impl Bundles {
         let status = show.subscribe();
         let commands = Supervisor::spawn(self.shared.clone(), artifact, show.clone(), is_wanted);
         let source = file.to_owned();
-        plugins.insert(id, Entry { commands, status, show, source });
+        plugins.insert(
+            id,
+            Entry {
+                commands,
+                status,
+                show,
+                source,
+            },
+        );
         Ok(())
     }
 
     /// Waits until a plugin has got as far as it gets by itself.
     async fn settled(&self, id: &PluginId) {
-        let Some(mut status) = self.plugins.lock().await.get(id).map(|entry| entry.status.clone()) else {
+        let Some(mut status) = self
+            .plugins
+            .lock()
+            .await
+            .get(id)
+            .map(|entry| entry.status.clone())
+        else {
             return;
         };
         let is_settled = |status: &Status| match status.state {
@@ -323,14 +352,18 @@ impl Bundles {
             levels.entry(level).or_default().push((id, entry));
         }
         for (_, level) in levels.into_iter().rev() {
-            let ends = level.iter().map(|(id, entry)| self.tell(id, &entry.commands, Command::End));
+            let ends = level
+                .iter()
+                .map(|(id, entry)| self.tell(id, &entry.commands, Command::End));
             futures_util::future::join_all(ends).await;
         }
     }
 
     async fn commands(&self, id: &PluginId) -> Result<mpsc::Sender<Command>, BundleError> {
         let plugins = self.plugins.lock().await;
-        let entry = plugins.get(id).ok_or_else(|| BundleError::Unknown(id.clone()))?;
+        let entry = plugins
+            .get(id)
+            .ok_or_else(|| BundleError::Unknown(id.clone()))?;
         Ok(entry.commands.clone())
     }
 
@@ -341,17 +374,29 @@ impl Bundles {
         command: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Command,
     ) -> Result<(), BundleError> {
         let (reply, answer) = oneshot::channel();
-        commands.send(command(reply)).await.map_err(|_| BundleError::Ending)?;
+        commands
+            .send(command(reply))
+            .await
+            .map_err(|_| BundleError::Ending)?;
         match answer.await {
-            Ok(result) => result.map_err(|reason| BundleError::Failed { id: id.clone(), reason }),
+            Ok(result) => result.map_err(|reason| BundleError::Failed {
+                id: id.clone(),
+                reason,
+            }),
             Err(_) => Err(BundleError::Ending),
         }
     }
 
-    fn wish(&self, id: &PluginId, change: impl FnOnce(&mut wishes::Wish)) -> Result<(), BundleError> {
-        self.wishes.change(id, change).map_err(|source| BundleError::State {
-            what: "plugins.json cannot be written",
-            source,
-        })
+    fn wish(
+        &self,
+        id: &PluginId,
+        change: impl FnOnce(&mut wishes::Wish),
+    ) -> Result<(), BundleError> {
+        self.wishes
+            .change(id, change)
+            .map_err(|source| BundleError::State {
+                what: "plugins.json cannot be written",
+                source,
+            })
     }
 }

@@ -38,7 +38,8 @@ impl Services {
 
     /// A plugin is ACTIVE no longer.
     pub(super) fn withdraw(&self, id: &PluginId) {
-        self.active.send_if_modified(|active| active.remove(id).is_some());
+        self.active
+            .send_if_modified(|active| active.remove(id).is_some());
     }
 
     /// Tells of each change.
@@ -50,12 +51,18 @@ impl Services {
     pub(super) fn missing(&self, manifest: &Manifest) -> Option<String> {
         let active = self.active.borrow();
         let is_offered = |requirement: &Requirement| {
-            active.values().filter(|other| other.id != manifest.id).any(|other| {
-                other.services.iter().any(|service| {
-                    let is_named = requirement.name.as_ref().is_none_or(|name| *name == service.name);
-                    service.kind == requirement.kind && is_named
+            active
+                .values()
+                .filter(|other| other.id != manifest.id)
+                .any(|other| {
+                    other.services.iter().any(|service| {
+                        let is_named = requirement
+                            .name
+                            .as_ref()
+                            .is_none_or(|name| *name == service.name);
+                        service.kind == requirement.kind && is_named
+                    })
                 })
-            })
         };
         manifest
             .requirements
@@ -97,6 +104,9 @@ impl Services {
             ServiceKind::EventHandler,
             ServiceKind::HttpRoutes,
         ];
-        kinds.into_iter().flat_map(|kind| self.of_kind(kind)).collect()
+        kinds
+            .into_iter()
+            .flat_map(|kind| self.of_kind(kind))
+            .collect()
     }
 }

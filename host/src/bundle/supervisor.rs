@@ -228,18 +228,22 @@ impl Supervisor {
     }
 
     fn generation_active(&mut self) {
-        let Some(running) = &mut self.running else { return };
+        let Some(running) = &mut self.running else {
+            return;
+        };
         running.is_active = true;
         running.generation.ready = None;
         let to_plugin = running.generation.to_plugin.clone();
         self.shared.counterpart().active(&self.id, to_plugin);
-        self.answer_waiting(Ok(()));
-        self.enter(State::Active, None);
         self.shared.services.offer(&self.artifact.manifest);
+        self.enter(State::Active, None);
+        self.answer_waiting(Ok(()));
     }
 
     fn generation_ended(&mut self, outcome: Outcome) {
-        let Some(running) = self.running.take() else { return };
+        let Some(running) = self.running.take() else {
+            return;
+        };
         if running.since.elapsed() > STABLE_AFTER {
             self.back_off = FIRST_BACK_OFF;
         }
@@ -289,8 +293,16 @@ impl Supervisor {
     /// Starts the new generation beside the old one and switches when it is ready. Where it does
     /// not get ready, the old one goes on.
     async fn update(&mut self, artifact: Artifact) -> Result<(), String> {
-        let refuse = |reason: String| format!("version {} was refused: {reason}", artifact.manifest.version);
-        let is_beside = self.running.as_ref().is_some_and(|running| running.is_active)
+        let refuse = |reason: String| {
+            format!(
+                "version {} was refused: {reason}",
+                artifact.manifest.version
+            )
+        };
+        let is_beside = self
+            .running
+            .as_ref()
+            .is_some_and(|running| running.is_active)
             && !artifact.manifest.exclusive
             && !self.artifact.manifest.exclusive;
         if !is_beside {
@@ -298,7 +310,10 @@ impl Supervisor {
             if was_running {
                 self.stop(State::Resolved).await;
             }
-            self.shared.counterpart().installed(&artifact.manifest).map_err(refuse)?;
+            self.shared
+                .counterpart()
+                .installed(&artifact.manifest)
+                .map_err(refuse)?;
             self.adopt(artifact);
             if self.wanted {
                 self.launch();
@@ -351,7 +366,9 @@ impl Supervisor {
             status.version = artifact.manifest.version.to_string();
             status.hash.clone_from(&artifact.hash);
             status.vendor.clone_from(&artifact.manifest.vendor);
-            status.description.clone_from(&artifact.manifest.description);
+            status
+                .description
+                .clone_from(&artifact.manifest.description);
             status.services.clone_from(&artifact.manifest.services);
         });
         self.artifact = artifact;
@@ -388,7 +405,10 @@ impl Supervisor {
         match (&self.running, missing) {
             (Some(_), Some(what)) => {
                 self.stop(State::Installed).await;
-                self.enter(State::Installed, Some(format!("it requires {what}, which went away")));
+                self.enter(
+                    State::Installed,
+                    Some(format!("it requires {what}, which went away")),
+                );
             }
             (None, None) if self.wanted && self.status.borrow().state == State::Installed => {
                 self.due = Some(Instant::now());

@@ -43,13 +43,17 @@ pub enum Fault {
     #[error("it has {0} bytes; {MAX_ARTIFACT_BYTES} are allowed")]
     TooLarge(u64),
     /// Anybody may change it.
-    #[error("it is world-writable (mode {0:03o}), so anybody could put code into the host; chmod o-w it")]
+    #[error(
+        "it is world-writable (mode {0:03o}), so anybody could put code into the host; chmod o-w it"
+    )]
     WorldWritable(u32),
     /// Its bytes are wrong.
     #[error(transparent)]
     Bytes(#[from] ElfError),
     /// For another plugin-api.
-    #[error("it needs plugin-api {wanted}, and this host has {API_VERSION}; install the matching version")]
+    #[error(
+        "it needs plugin-api {wanted}, and this host has {API_VERSION}; install the matching version"
+    )]
     OtherApi {
         /// What it needs.
         wanted: String,
@@ -101,7 +105,10 @@ pub fn vet(path: &Path) -> Result<Vetted, Fault> {
 
     // The child loads a copy, so that what is loaded is what was read, whatever happens to the
     // file meanwhile.
-    let mut copy = tempfile::Builder::new().prefix("belfry-vet-").suffix(".so").tempfile()?;
+    let mut copy = tempfile::Builder::new()
+        .prefix("belfry-vet-")
+        .suffix(".so")
+        .tempfile()?;
     std::io::Write::write_all(&mut copy, &bytes)?;
     let description = load_in_child(copy.path())?;
     compare(&manifest, &description, &bytes)?;
@@ -160,7 +167,9 @@ fn load_in_child(path: &Path) -> Result<Description, Fault> {
     }
 }
 
-fn read_in_background<R: Read + Send + 'static>(source: Option<R>) -> std::thread::JoinHandle<Vec<u8>> {
+fn read_in_background<R: Read + Send + 'static>(
+    source: Option<R>,
+) -> std::thread::JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(source) = source {
@@ -173,13 +182,19 @@ fn read_in_background<R: Read + Send + 'static>(source: Option<R>) -> std::threa
 
 fn compare(manifest: &Manifest, code: &Description, bytes: &[u8]) -> Result<(), Fault> {
     let lie = |what: &str, said: String, found: String| {
-        Err(Fault::Lie(format!("it says {what} {said}, and the code is {found}")))
+        Err(Fault::Lie(format!(
+            "it says {what} {said}, and the code is {found}"
+        )))
     };
     if manifest.id.as_str() != code.name {
         return lie("id", manifest.id.to_string(), code.name.clone());
     }
     if manifest.version.to_string() != code.version {
-        return lie("version", manifest.version.to_string(), code.version.clone());
+        return lie(
+            "version",
+            manifest.version.to_string(),
+            code.version.clone(),
+        );
     }
     if manifest.kinds() != code.kinds {
         let list = |kinds: &[belfry_plugin_api::manifest::ServiceKind]| {
@@ -190,7 +205,11 @@ fn compare(manifest: &Manifest, code: &Description, bytes: &[u8]) -> Result<(), 
     }
     let api = Version::parse(&code.api_version).map_err(|error| Fault::Lie(error.to_string()))?;
     if !manifest.api.matches(&api) {
-        return lie("plugin-api", manifest.api.to_string(), format!("built with {api}"));
+        return lie(
+            "plugin-api",
+            manifest.api.to_string(),
+            format!("built with {api}"),
+        );
     }
     if elf::manifest_section(bytes)? != code.manifest.as_bytes() {
         return Err(Fault::Lie(

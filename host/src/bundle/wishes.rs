@@ -64,7 +64,11 @@ impl Wishes {
     /// # Errors
     ///
     /// The file cannot be written: the change holds until the host ends.
-    pub(super) fn change(&self, id: &PluginId, change: impl FnOnce(&mut Wish)) -> std::io::Result<()> {
+    pub(super) fn change(
+        &self,
+        id: &PluginId,
+        change: impl FnOnce(&mut Wish),
+    ) -> std::io::Result<()> {
         let mut wishes = self.lock();
         let mut wish = wishes.get(id).cloned().unwrap_or_default();
         change(&mut wish);

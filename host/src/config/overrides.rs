@@ -14,6 +14,18 @@ pub struct Override {
     value: String,
 }
 
+impl Override {
+    /// The name of the property.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Its value.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+}
+
 /// What was given is not `KEY=VALUE`. The text is not repeated: it may hold a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("--set takes KEY=VALUE, the name of a property and its value with '=' between them")]

@@ -43,7 +43,10 @@ pub(super) fn launch(launch: &Launch<'_>) -> std::io::Result<Link> {
     tokio::spawn(async move {
         let mut batch = Vec::with_capacity(BATCH_FRAMES);
         let mut buffer = BytesMut::new();
-        while super::next_batch(&mut outgoing, &mut batch, &mut buffer).await.is_some() {
+        while super::next_batch(&mut outgoing, &mut batch, &mut buffer)
+            .await
+            .is_some()
+        {
             if writer.write_all(&buffer).await.is_err() {
                 // The process has ended; its end is reported by whoever waits for it.
                 return;
@@ -102,7 +105,11 @@ async fn last_lines(id: PluginId, stderr: Option<ChildStderr>) -> VecDeque<Strin
     let mut lines = BufReader::new(stderr);
     loop {
         let mut line = Vec::new();
-        match (&mut lines).take(MAX_LINE_BYTES).read_until(b'\n', &mut line).await {
+        match (&mut lines)
+            .take(MAX_LINE_BYTES)
+            .read_until(b'\n', &mut line)
+            .await
+        {
             Ok(0) | Err(_) => return kept,
             Ok(_) => {
                 let line = String::from_utf8_lossy(&line).trim_end().to_owned();
@@ -123,7 +130,10 @@ fn how(status: std::io::Result<ExitStatus>, lines: &VecDeque<String>) -> Ended {
         Err(error) => return Ended::Broke(format!("its end could not be observed: {error}")),
     };
     let what = match (status.signal(), status.code()) {
-        (Some(signal), _) => format!("its process was ended by signal {signal}{}", signal_name(signal)),
+        (Some(signal), _) => format!(
+            "its process was ended by signal {signal}{}",
+            signal_name(signal)
+        ),
         (None, code) => format!("its process exited with status {}", code.unwrap_or(-1)),
     };
     // The runtime's own last words: "memory allocation of N bytes failed", "stack overflow".

@@ -53,7 +53,10 @@ fn run(artifact: PathBuf, memory_limit_bytes: u64) -> Result<(), String> {
         reader: Mutex::new(reader),
         writer: Mutex::new(socket),
     };
-    plugin.run(HostLink_TO::from_value(link, abi_stable::sabi_trait::TD_Opaque))
+    plugin.run(HostLink_TO::from_value(
+        link,
+        abi_stable::sabi_trait::TD_Opaque,
+    ))
 }
 
 /// Bytes that are read at once at the most.

@@ -32,7 +32,10 @@ pub(super) fn launch(launch: &Launch<'_>) -> std::io::Result<Link> {
             let ran = LoadedPlugin::open(&artifact)
                 .map_err(|error| error.to_string())
                 .and_then(|plugin| {
-                    plugin.run(HostLink_TO::from_value(link, abi_stable::sabi_trait::TD_Opaque))
+                    plugin.run(HostLink_TO::from_value(
+                        link,
+                        abi_stable::sabi_trait::TD_Opaque,
+                    ))
                 });
             let _ = tell_ended.send(match ran {
                 Ok(()) => Ended::Returned,
@@ -47,7 +50,10 @@ pub(super) fn launch(launch: &Launch<'_>) -> std::io::Result<Link> {
     let write = async move {
         let mut batch = Vec::with_capacity(BATCH_FRAMES);
         let mut buffer = BytesMut::new();
-        while super::next_batch(&mut outgoing, &mut batch, &mut buffer).await.is_some() {
+        while super::next_batch(&mut outgoing, &mut batch, &mut buffer)
+            .await
+            .is_some()
+        {
             if batches_in.send(buffer.to_vec()).await.is_err() {
                 return;
             }
@@ -93,6 +99,8 @@ impl HostLink for ThreadLink {
     }
 
     fn send(&self, frames: RSlice<'_, u8>) -> bool {
-        self.outbox.blocking_send(frames.as_slice().to_vec()).is_ok()
+        self.outbox
+            .blocking_send(frames.as_slice().to_vec())
+            .is_ok()
     }
 }
