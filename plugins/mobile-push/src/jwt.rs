@@ -14,7 +14,7 @@ use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
 
-pub(crate) use provider_token::bearer;
+pub(crate) use provider_token::authorization;
 pub use provider_token::{ProviderToken, ProviderTokens, TooSoon};
 
 /// Why a signing key cannot be used. No variant shows anything of the key.
@@ -35,7 +35,7 @@ pub enum KeyError {
 pub struct SigningKey(Kind);
 
 enum Kind {
-    Es256(EcdsaKeyPair),
+    Es256(Box<EcdsaKeyPair>),
     Rs256(Box<RsaKeyPair>),
 }
 
@@ -52,7 +52,7 @@ impl SigningKey {
             der.secret_pkcs8_der(),
             &SystemRandom::new(),
         )
-        .map(|key| Self(Kind::Es256(key)))
+        .map(|key| Self(Kind::Es256(Box::new(key))))
         .map_err(|_| KeyError::WrongKind("P-256 (ES256)"))
     }
 

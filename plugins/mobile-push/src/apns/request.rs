@@ -105,7 +105,7 @@ impl ApnsRequest {
             });
         }
         let mut headers = vec![
-            (APNS_ID, visible(&self.apns_id.hyphenated().to_string())?),
+            (APNS_ID, unique(&self.apns_id.hyphenated().to_string())?),
             (
                 APNS_PUSH_TYPE,
                 HeaderValue::from_static(self.push_type.as_str()),
@@ -126,7 +126,7 @@ impl ApnsRequest {
                     ),
                 });
             }
-            headers.push((APNS_COLLAPSE_ID, visible(id)?));
+            headers.push((APNS_COLLAPSE_ID, unique(id)?));
         }
         Ok(Prepared {
             uri,
@@ -136,10 +136,14 @@ impl ApnsRequest {
     }
 }
 
-fn visible(text: &str) -> Result<HeaderValue, Outcome> {
-    HeaderValue::from_str(text).map_err(|_| Outcome::Rejected {
+/// A value that no other push has: it is kept out of the header tables (RFC 7541, section 6.2.3),
+/// where it would only drive out what all pushes share.
+fn unique(text: &str) -> Result<HeaderValue, Outcome> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| Outcome::Rejected {
         reason: format!("{text:?} cannot be sent as a header"),
-    })
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl Prepared {

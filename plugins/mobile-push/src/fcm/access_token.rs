@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::service_account::ServiceAccount;
 use crate::clock::{Clock, unix_seconds};
 use crate::http2::{Pool, Response};
-use crate::jwt::bearer;
+use crate::jwt::authorization;
 use crate::outcome::{CREDENTIAL_PAUSE, Outcome, Scope, Wait, retry_after};
 
 const SCOPE: &str = "https://www.googleapis.com/auth/firebase.messaging";
@@ -98,25 +98,25 @@ impl AccessToken {
 
     /// The `authorization` header of a request, or the outcome of a push that cannot have one.
     pub(super) async fn header(&self) -> Result<HeaderValue, Outcome> {
-        let fetching = match self.known() {
+        let (old, _fetching) = match self.known() {
             Known::Good(header) => return Ok(header),
             Known::Failed(outcome) => return Err(outcome),
             Known::Stale(header) => match self.fetching.try_lock() {
                 Ok(fetching) => (Some(header), fetching),
+                // Somebody else renews it.
                 Err(_) => return Ok(header),
             },
             Known::Nothing => (None, self.fetching.lock().await),
         };
-        let (stale, _fetching) = fetching;
         // Whoever held the lock before may have done it.
-        match (self.known(), stale) {
-            (Known::Good(header), _) => return Ok(header),
-            (Known::Failed(outcome), None) => return Err(outcome),
-            (Known::Failed(_), Some(header)) => return Ok(header),
-            (Known::Stale(_) | Known::Nothing, stale) => match (self.fetch().await, stale) {
-                (Ok(header), _) | (Err(_), Some(header)) => Ok(header),
-                (Err(outcome), None) => Err(outcome),
-            },
+        let fetched = match self.known() {
+            Known::Good(header) => Ok(header),
+            Known::Failed(outcome) => Err(outcome),
+            Known::Stale(_) | Known::Nothing => self.fetch().await,
+        };
+        match (fetched, old) {
+            (Err(_), Some(old)) => Ok(old),
+            (fetched, _) => fetched,
         }
     }
 
@@ -230,7 +230,7 @@ fn read(response: &Response, asked_at: SystemTime, attempt: u32) -> Result<Token
         let granted: Granted = serde_json::from_slice(&response.body).map_err(|_| {
             refused("the token end-point's answer holds no access token; check token_uri")
         })?;
-        let header = bearer(&Secret::from(granted.access_token))
+        let header = authorization("Bearer", &Secret::from(granted.access_token))
             .ok_or_else(|| refused("the access token cannot be sent; check token_uri"))?;
         let lifetime = granted
             .expires_in

@@ -82,14 +82,14 @@ fn each_answer_of_fcm_has_its_outcome() {
         ),
         (
             400,
-            error("INVALID_ARGUMENT", &[bad_request.clone()]),
+            error("INVALID_ARGUMENT", std::slice::from_ref(&bad_request)),
             Must::GiveUp,
         ),
         (
             400,
             error(
                 "INVALID_ARGUMENT",
-                &[fcm_error("INVALID_ARGUMENT"), bad_request],
+                &[fcm_error("INVALID_ARGUMENT"), bad_request.clone()],
             ),
             Must::GiveUp,
         ),
@@ -102,7 +102,7 @@ fn each_answer_of_fcm_has_its_outcome() {
         ),
         (
             429,
-            error("RESOURCE_EXHAUSTED", &[quota.clone()]),
+            error("RESOURCE_EXHAUSTED", std::slice::from_ref(&quota)),
             wait(60, Scope::Account),
         ),
         (

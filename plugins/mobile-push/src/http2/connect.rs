@@ -67,7 +67,7 @@ impl Connector {
         let tls = timeout_at(deadline, tls)
             .await
             .map_err(|_| late("the TLS handshake"))?
-            .map_err(|error| setup_fault(self.origin.to_string(), &error))?;
+            .map_err(|error| setup_fault(self.origin.to_string(), self.certified(), &error))?;
         if tls.get_ref().1.alpn_protocol() != Some(b"h2".as_slice()) {
             return Err(ConnectFault::NotHttp2 {
                 origin: self.origin.to_string(),
@@ -77,6 +77,11 @@ impl Connector {
         timeout_at(deadline, self.greet(tls))
             .await
             .map_err(|_| late("the HTTP/2 SETTINGS"))?
+    }
+
+    /// Whether we show a certificate.
+    pub(super) fn certified(&self) -> bool {
+        self.tls.client_auth_cert_resolver.has_certs()
     }
 
     async fn reach(&self) -> Result<TcpStream, ConnectFault> {
@@ -107,7 +112,7 @@ impl Connector {
 
     async fn greet(&self, tls: TlsStream<TcpStream>) -> Result<Fresh, ConnectFault> {
         let fault = |error: h2::Error| match error.get_io() {
-            Some(error) => setup_fault(self.origin.to_string(), error),
+            Some(error) => setup_fault(self.origin.to_string(), self.certified(), error),
             None => ConnectFault::NotHttp2 {
                 origin: self.origin.to_string(),
                 reason: error.to_string(),
@@ -138,5 +143,51 @@ impl Connector {
                 reason: "it closed the connection".to_owned(),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tls::{Trust, client_config};
+    use super::*;
+
+    fn connector(port: u16) -> Connector {
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&ca, certificate.cert.pem()).unwrap();
+        Connector {
+            origin: format!("https://127.0.0.1:{port}").parse().unwrap(),
+            tls: client_config(&Trust::File(ca), None).unwrap(),
+            timeout: Duration::from_millis(300),
+        }
+    }
+
+    #[tokio::test]
+    async fn no_byte_waits_for_another() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connector = connector(listener.local_addr().unwrap().port());
+        assert!(connector.reach().await.unwrap().nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn who_listens_and_says_nothing_is_given_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connector = connector(listener.local_addr().unwrap().port());
+        match connector.connect().await.err() {
+            Some(ConnectFault::TimedOut { step, .. }) => assert_eq!(step, "the TLS handshake"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_is_named_with_its_address() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let fault = connector(address.port()).connect().await.err().unwrap();
+        let text = fault.to_string();
+        assert!(matches!(fault, ConnectFault::Unreachable { .. }), "{text}");
+        assert!(text.contains(&address.to_string()), "{text}");
     }
 }

@@ -12,24 +12,31 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::connect::Wire;
 use super::pool::Shared;
 
-/// "Keep connections for hours; PING after an hour idle" (Apple, "Establishing a connection").
-pub(super) const PING_AFTER_IDLE: Duration = Duration::from_secs(3600);
-
-/// How long a peer may take to answer a PING before it counts as gone.
-const PONG_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How long a connection that nobody uses any more may take to say goodbye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// When a connection is looked after.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rhythm {
+    pub(super) ping_after_idle: Duration,
+    pub(super) pong_timeout: Duration,
+}
+
 /// Carries a connection until it ends: the peer closes it, or does not answer a PING, or the pool
 /// lets go of it. Tells the pool what the peer allows, and of the end.
-pub(super) async fn drive(mut wire: Wire, id: u64, pool: Weak<Shared>, checks: mpsc::Receiver<()>) {
+pub(super) async fn drive(
+    mut wire: Wire,
+    id: u64,
+    pool: Weak<Shared>,
+    checks: mpsc::Receiver<()>,
+    rhythm: Rhythm,
+) {
     let pings = wire.ping_pong();
     let mut limit = wire.max_concurrent_send_streams();
     let ended = {
         let watch = async {
             match pings {
-                Some(pings) => watch(pings, id, &pool, checks).await,
+                Some(pings) => watch(pings, id, &pool, checks, rhythm).await,
                 None => std::future::pending().await,
             }
         };
@@ -86,6 +93,7 @@ async fn watch(
     id: u64,
     pool: &Weak<Shared>,
     mut checks: mpsc::Receiver<()>,
+    rhythm: Rhythm,
 ) -> Watched {
     let mut last_ping = Instant::now();
     loop {
@@ -93,11 +101,11 @@ async fn watch(
             .upgrade()
             .and_then(|pool| pool.last_used(id))
             .unwrap_or(last_ping);
-        let due = last_used.max(last_ping) + PING_AFTER_IDLE;
+        let due = last_used.max(last_ping) + rhythm.ping_after_idle;
         tokio::select! {
             () = sleep_until(due) => {
                 let last_used = pool.upgrade().and_then(|pool| pool.last_used(id));
-                if last_used.is_some_and(|used| used + PING_AFTER_IDLE > Instant::now()) {
+                if last_used.is_some_and(|used| used + rhythm.ping_after_idle > Instant::now()) {
                     continue;
                 }
             }
@@ -105,7 +113,7 @@ async fn watch(
                 return Watched::LetGo;
             },
         }
-        match timeout(PONG_TIMEOUT, pings.ping(Ping::opaque())).await {
+        match timeout(rhythm.pong_timeout, pings.ping(Ping::opaque())).await {
             Ok(Ok(_pong)) => last_ping = Instant::now(),
             Ok(Err(_)) => std::future::pending().await,
             Err(_) => return Watched::Gone,

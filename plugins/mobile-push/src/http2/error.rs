@@ -130,8 +130,9 @@ pub(super) fn ends_connection(error: &h2::Error) -> bool {
     error.is_go_away() || error.is_io()
 }
 
-/// Names an error that came up while TLS or HTTP/2 were being set up.
-pub(super) fn setup_fault(origin: String, error: &io::Error) -> ConnectFault {
+/// Names an error that came up while TLS or HTTP/2 were being set up. `certified`: whether we show
+/// a certificate, which an alert then is about.
+pub(super) fn setup_fault(origin: String, certified: bool, error: &io::Error) -> ConnectFault {
     let reason = error.to_string();
     let alert = match error
         .get_ref()
@@ -143,19 +144,17 @@ pub(super) fn setup_fault(origin: String, error: &io::Error) -> ConnectFault {
         // which keeps only the text of an error.
         None => reason.contains("received fatal alert"),
     };
-    if alert {
-        ConnectFault::RefusedByAlert { origin, reason }
-    } else {
-        ConnectFault::NotHttp2 { origin, reason }
+    match (alert, certified) {
+        (true, true) => ConnectFault::RefusedByAlert { origin, reason },
+        (true, false) => ConnectFault::Tls { origin, reason },
+        (false, _) => ConnectFault::NotHttp2 { origin, reason },
     }
 }
 
 /// Names the end of a connection on which nothing was answered.
-pub(super) fn unanswered_fault(origin: String, error: &h2::Error) -> ConnectFault {
-    match error
-        .get_io()
-        .map(|error| setup_fault(origin.clone(), error))
-    {
+pub(super) fn unanswered_fault(origin: String, certified: bool, error: &h2::Error) -> ConnectFault {
+    let io = error.get_io();
+    match io.map(|error| setup_fault(origin.clone(), certified, error)) {
         Some(refused @ ConnectFault::RefusedByAlert { .. }) => refused,
         _ => ConnectFault::Unanswered {
             origin,
@@ -178,18 +177,20 @@ mod tests {
         let text = io::Error::new(io::ErrorKind::InvalidData, alert.to_string());
         let typed = io::Error::new(io::ErrorKind::InvalidData, alert);
         for error in [typed, text] {
-            let fault = setup_fault(origin(), &error);
+            let fault = setup_fault(origin(), true, &error);
             assert!(
                 matches!(fault, ConnectFault::RefusedByAlert { .. }),
                 "{fault}"
             );
+            let fault = setup_fault(origin(), false, &error);
+            assert!(matches!(fault, ConnectFault::Tls { .. }), "{fault}");
         }
     }
 
     #[test]
     fn an_untrusted_certificate_is_a_fault_of_tls() {
         let cause = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let fault = setup_fault(origin(), &io::Error::other(cause));
+        let fault = setup_fault(origin(), true, &io::Error::other(cause));
         assert!(matches!(fault, ConnectFault::Tls { .. }), "{fault}");
     }
 

@@ -64,3 +64,65 @@ async fn read(mut body: RecvStream) -> Bytes {
     }
     read.freeze()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use h2::server;
+
+    use super::*;
+
+    /// A client and a server at the two ends of a pipe; the server answers each request with a
+    /// body of so many bytes.
+    async fn connected(body_bytes: usize) -> SendRequest<Bytes> {
+        let (client, server) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(async move {
+            let mut connection = server::handshake(server).await.unwrap();
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let mut body = respond
+                    .send_response(http::Response::new(()), false)
+                    .unwrap();
+                body.send_data(Bytes::from(vec![b'x'; body_bytes]), true)
+                    .unwrap();
+            }
+        });
+        let (send, connection) = h2::client::handshake(client).await.unwrap();
+        tokio::spawn(async move { connection.await.unwrap() });
+        send
+    }
+
+    fn request() -> Request<Bytes> {
+        Request::post("https://provider/")
+            .body(Bytes::from_static(b"{}"))
+            .unwrap()
+    }
+
+    async fn answered(send: &mut SendRequest<Bytes>) -> Answer {
+        let exchange = exchange(send, request());
+        tokio::time::timeout(Duration::from_secs(5), exchange)
+            .await
+            .expect("stalled")
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn bodies_beyond_the_window_of_the_connection_do_not_stall_it() {
+        let mut send = connected(10_000).await;
+        // The window is 65,535 bytes here (RFC 9113, section 6.9.2).
+        for _ in 0..100 {
+            let answer = answered(&mut send).await;
+            assert_eq!(answer.body.len(), 10_000);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endless_body_is_cut_off_and_does_not_stall_the_connection_either() {
+        let mut send = connected(1_000_000).await;
+        for _ in 0..20 {
+            let answer = answered(&mut send).await;
+            assert_eq!(answer.status, StatusCode::OK);
+            assert!(answer.body.len() <= RESPONSE_BODY_LIMIT_BYTES);
+        }
+    }
+}

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::connect::{Connector, Fresh};
-use super::driver::drive;
+use super::driver::{Rhythm, drive};
 use super::error::{ConnectFault, Failure, classify, ends_connection, unanswered_fault};
 use super::exchange::exchange;
 use super::origin::Origin;
@@ -34,6 +34,11 @@ pub struct Options {
     pub queue_timeout: Duration,
     /// How long the response to a request that was sent may take.
     pub request_timeout: Duration,
+    /// How long a connection stays idle before it is kept alive with a PING; Apple asks for an
+    /// hour ("Establishing a connection to APNs").
+    pub ping_after_idle: Duration,
+    /// How long a peer may take to answer a PING before it counts as gone.
+    pub pong_timeout: Duration,
     /// Connections that take requests at the same time. More than one is opened only when the
     /// streams that the peer allows are all taken.
     pub max_connections: usize,
@@ -48,6 +53,8 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(10),
             queue_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(20),
+            ping_after_idle: Duration::from_secs(3600),
+            pong_timeout: Duration::from_secs(10),
             max_connections: 4,
             first_request_alone: false,
         }
@@ -296,8 +303,12 @@ impl Shared {
                 let id = state.next_id();
                 let limit = fresh.wire.max_concurrent_send_streams();
                 let (check, checks) = mpsc::channel(1);
-                let driver = tokio::spawn(drive(fresh.wire, id, Arc::downgrade(self), checks));
-                let driver = driver.abort_handle();
+                let rhythm = Rhythm {
+                    ping_after_idle: self.options.ping_after_idle,
+                    pong_timeout: self.options.pong_timeout,
+                };
+                let driver = drive(fresh.wire, id, Arc::downgrade(self), checks, rhythm);
+                let driver = tokio::spawn(driver).abort_handle();
                 let entry = Entry::new(id, fresh.send, limit, check, driver);
                 state.entries.push(entry);
                 tracing::debug!(origin = %self.connector.origin, streams = limit, "connected to a provider");
@@ -329,13 +340,10 @@ impl Shared {
         })
     }
 
-    /// The driver of a connection has ended.
+    /// The driver of a connection has ended. Requests may still have their responses to read: the
+    /// last of them decides whether the connection was of any use.
     pub(super) fn ended(self: &Arc<Self>, id: u64) {
-        let mut state = self.state();
-        let entry = state.remove(id);
-        self.progress(&mut state);
-        drop(state);
-        drop(entry);
+        self.drain(id);
     }
 
     fn is_draining(&self, id: u64) -> bool {
@@ -345,7 +353,11 @@ impl Shared {
     /// A connection ended under a request, or is about to.
     fn broke(self: &Arc<Self>, id: u64, error: &h2::Error) {
         if let Some(entry) = self.state().entry(id) {
-            let fault = unanswered_fault(self.connector.origin.to_string(), error);
+            let fault = unanswered_fault(
+                self.connector.origin.to_string(),
+                self.connector.certified(),
+                error,
+            );
             entry.fault.get_or_insert(fault);
         }
         self.drain(id);

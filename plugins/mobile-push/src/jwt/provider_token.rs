@@ -20,7 +20,7 @@ const YOUNGEST_RENEWAL: Duration = Duration::from_secs(20 * 60);
 const RENEW_AFTER: Duration = Duration::from_secs(50 * 60);
 
 /// The provider token of one key. However many connections and tasks use it, it is signed once
-/// and renewed by one of them, between [20 and 60 minutes](RENEW_AFTER) of age.
+/// and renewed by one of them when it is 50 minutes old.
 pub struct ProviderToken {
     key: SigningKey,
     key_id: String,
@@ -32,18 +32,17 @@ pub struct ProviderToken {
 struct Signed {
     header: HeaderValue,
     at: SystemTime,
+    /// When a token that had to last longer was last replaced.
+    early_at: Option<SystemTime>,
 }
 
-/// APNs calls a token expired that is too young to be renewed.
+/// APNs calls a token expired again that was just renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the provider token is {} minutes old and already counts as expired; check this machine's clock",
-    age.as_secs() / 60
+    "the provider token was renewed early and counts as expired again; check this machine's clock"
 )]
 pub struct TooSoon {
-    /// How old the token is.
-    pub age: Duration,
-    /// When it may be renewed.
+    /// When it may be renewed again.
     pub wait: Duration,
 }
 
@@ -82,11 +81,16 @@ impl ProviderToken {
             {
                 Ok(signed.header.clone())
             }
-            _ => self.sign(&mut current, now),
+            signed => {
+                let early_at = signed.as_ref().and_then(|signed| signed.early_at);
+                self.sign(&mut current, now, early_at)
+            }
         }
     }
 
-    /// Renews the token that APNs called expired, unless somebody has done so already.
+    /// Renews the token that APNs called expired, unless somebody has done so already. A token that
+    /// should have lasted longer is renewed once in 20 minutes: a clock that is wrong must not
+    /// become a flood of tokens.
     ///
     /// # Errors
     ///
@@ -94,29 +98,40 @@ impl ProviderToken {
     pub fn replace(&self, expired: &HeaderValue) -> Result<Result<(), TooSoon>, KeyError> {
         let now = self.clock.now();
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut early_at = None;
         if let Some(signed) = &*current {
             if signed.header != *expired {
                 return Ok(Ok(()));
             }
-            let age = now.duration_since(signed.at).unwrap_or(YOUNGEST_RENEWAL);
-            if age < YOUNGEST_RENEWAL {
-                let wait = YOUNGEST_RENEWAL - age;
-                return Ok(Err(TooSoon { age, wait }));
+            early_at = signed.early_at;
+            if age(signed.at, now) < YOUNGEST_RENEWAL {
+                if let Some(wait) =
+                    early_at.and_then(|at| YOUNGEST_RENEWAL.checked_sub(age(at, now)))
+                {
+                    return Ok(Err(TooSoon { wait }));
+                }
+                early_at = Some(now);
             }
         }
-        self.sign(&mut current, now).map(|_| Ok(()))
+        self.sign(&mut current, now, early_at).map(|_| Ok(()))
     }
 
-    fn sign(&self, current: &mut Option<Signed>, now: SystemTime) -> Result<HeaderValue, KeyError> {
+    fn sign(
+        &self,
+        current: &mut Option<Signed>,
+        now: SystemTime,
+        early_at: Option<SystemTime>,
+    ) -> Result<HeaderValue, KeyError> {
         let claims = Claims {
             iss: &self.team_id,
             iat: unix_seconds(now),
         };
         let token = self.key.sign(Some(&self.key_id), &claims)?;
-        let header = bearer(&token).ok_or(KeyError::Signing)?;
+        let header = authorization("bearer", &token).ok_or(KeyError::Signing)?;
         *current = Some(Signed {
             header: header.clone(),
             at: now,
+            early_at,
         });
         Ok(header)
     }
@@ -131,9 +146,15 @@ impl fmt::Debug for ProviderToken {
     }
 }
 
-/// A token as the value of an `authorization` header that no log shows.
-pub(crate) fn bearer(token: &Secret) -> Option<HeaderValue> {
-    let text = Secret::from(format!("bearer {}", token.expose_str()?));
+fn age(since: SystemTime, now: SystemTime) -> Duration {
+    // The clock was set back: nothing is known of the age, and the limit has been kept so far.
+    now.duration_since(since).unwrap_or(YOUNGEST_RENEWAL)
+}
+
+/// A token as the value of an `authorization` header that no log shows. The scheme is written as
+/// the provider's pages write it.
+pub(crate) fn authorization(scheme: &str, token: &Secret) -> Option<HeaderValue> {
+    let text = Secret::from(format!("{scheme} {}", token.expose_str()?));
     let mut header = HeaderValue::from_bytes(text.expose()).ok()?;
     header.set_sensitive(true);
     Some(header)
@@ -217,14 +238,23 @@ mod tests {
     }
 
     #[test]
-    fn a_token_younger_than_twenty_minutes_is_not_renewed() {
+    fn a_young_token_that_counts_as_expired_is_renewed_once_in_twenty_minutes() {
         let (clock, token) = token();
-        let young = token.header().unwrap();
+        let first = token.header().unwrap();
+        clock.advance(MINUTE);
+        token.replace(&first).unwrap().unwrap();
+        let second = token.header().unwrap();
+        assert_ne!(second, first);
+
         clock.advance(15 * MINUTE);
-        let refusal = token.replace(&young).unwrap().unwrap_err();
+        let refusal = token.replace(&second).unwrap().unwrap_err();
         assert_eq!(refusal.wait, 5 * MINUTE);
         assert!(refusal.to_string().contains("clock"), "{refusal}");
-        assert_eq!(token.header().unwrap(), young);
+        assert_eq!(token.header().unwrap(), second);
+
+        clock.advance(5 * MINUTE);
+        token.replace(&second).unwrap().unwrap();
+        assert_ne!(token.header().unwrap(), second);
     }
 
     #[test]
