@@ -3,26 +3,30 @@
 //! The plugin runs as it would in a host: through its root module's `run`, on a thread of its own,
 //! over frames. The test is the host.
 
+mod data_folder;
+mod link;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use abi_stable::std_types::{RSlice, RVec};
 use bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::boundary::{HostLink, HostLink_TO};
+use crate::boundary::HostLink_TO;
 use crate::describe::Exported;
 use crate::error::{Error, Result};
 use crate::event::{Event, Properties};
 use crate::frame::{
     Account, Answer, Answered, Configure, CredentialQuestion, Delivery, EventDelivery, Handled,
-    HttpCall, HttpReply, Listen, LogRecord, Numbered, Outcome, ProviderCredential, Report,
-    Splitter, Start, Stop, ToHost, ToPlugin,
+    HttpCall, HttpReply, Listen, LogRecord, Numbered, Outcome, ProviderCredential, Report, Start,
+    Stop, ToHost, ToPlugin,
 };
 use crate::manifest::Manifest;
 use crate::user::User;
+use data_folder::DataFolder;
+use link::TestLink;
 
 /// How long a plugin may take for anything before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,7 +37,7 @@ pub struct TestHost {
     to_plugin: Sender<Vec<u8>>,
     from_plugin: UnboundedReceiver<ToHost>,
     plugin: std::thread::JoinHandle<Result<()>>,
-    data_folder: std::path::PathBuf,
+    data_folder: DataFolder,
     next: u64,
     published: Vec<Event>,
     credentials: BTreeMap<String, ProviderCredential>,
@@ -77,9 +81,7 @@ impl TestHost {
                     abi_stable::sabi_trait::TD_Opaque,
                 ))
             })?;
-        let folder = format!("belfry-testkit-{}-{}", P::NAME, uuid::Uuid::new_v4());
-        let data_folder = std::env::temp_dir().join(folder);
-        std::fs::create_dir_all(&data_folder)?;
+        let data_folder = DataFolder::new(P::NAME)?;
         let mut host = Self {
             manifest,
             to_plugin,
@@ -97,7 +99,7 @@ impl TestHost {
         let start = Start {
             generation: 1,
             host_version: crate::describe::API_VERSION.to_owned(),
-            data_folder: host.data_folder.display().to_string(),
+            data_folder: host.data_folder.path().display().to_string(),
             config,
         };
         host.say(&ToPlugin::Start(start))?;
@@ -329,7 +331,6 @@ impl TestHost {
             other => Err(other),
         })
         .await?;
-        std::fs::remove_dir_all(&self.data_folder)?;
         self.plugin
             .join()
             .map_err(|_| Error::permanent("the plugin's thread panicked"))?
@@ -418,32 +419,5 @@ impl TestHost {
         };
         let result = Ok(answered);
         self.say(&ToPlugin::Answer(Answer { id, result }))
-    }
-}
-
-struct TestLink {
-    inbox: Mutex<Receiver<Vec<u8>>>,
-    outbox: UnboundedSender<ToHost>,
-}
-
-impl HostLink for TestLink {
-    fn receive(&self) -> RVec<u8> {
-        let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-        inbox.recv().unwrap_or_default().into()
-    }
-
-    fn send(&self, frames: RSlice<'_, u8>) -> bool {
-        let mut splitter = Splitter::default();
-        splitter.buffer().extend_from_slice(frames.as_slice());
-        while let Ok(Some(frame)) = splitter.next_frame() {
-            // What cannot be read is what the test waits for in vain; it says so then.
-            let Ok(frame) = ToHost::decode(&frame) else {
-                continue;
-            };
-            if self.outbox.send(frame).is_err() {
-                return false;
-            }
-        }
-        true
     }
 }
