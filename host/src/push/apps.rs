@@ -6,6 +6,7 @@ use belfry_plugin_api::secret::Secret;
 use belfry_plugin_api::user::User;
 
 use super::clients::is_allowed;
+use super::uninterrupted::uninterrupted;
 use super::{LoginAttempt, LoginError, Push, Session, SessionToken, clock};
 use crate::storage::{NewSubscription, StorageError, Subscription};
 
@@ -115,17 +116,21 @@ impl Push {
             app: device.app,
             subscribed_ms: clock::now_ms(),
         };
-        let put = self.core.registry.subscribe(&new).await?;
-        if let Some(previous) = put.moved_from {
-            tracing::info!(from = %previous, to = %session.user, "a device changed hands");
-            self.listeners.changed(previous);
-        }
-        self.listeners.changed_and_settled(session.user).await;
-        Ok(if put.known {
-            Subscribed::Known
-        } else {
-            Subscribed::New
+        let (core, listeners) = self.parts();
+        uninterrupted(async move {
+            let put = core.registry.subscribe(&new).await?;
+            if let Some(previous) = put.moved_from {
+                tracing::info!(from = %previous, to = %new.user, "a device changed hands");
+                listeners.changed(previous);
+            }
+            listeners.changed_and_settled(new.user).await;
+            Ok(if put.known {
+                Subscribed::Known
+            } else {
+                Subscribed::New
+            })
         })
+        .await
     }
 
     /// All devices of the session's user, also those of other clients.
@@ -148,11 +153,15 @@ impl Push {
         transport: &str,
         token: &Secret,
     ) -> Result<bool, StorageError> {
-        let registry = &self.core.registry;
-        let removed = registry.unsubscribe(session.user, transport, token).await?;
-        if removed {
-            self.listeners.changed_and_settled(session.user).await;
-        }
-        Ok(removed)
+        let (core, listeners) = self.parts();
+        let (user, transport, token) = (session.user, transport.to_owned(), token.clone());
+        uninterrupted(async move {
+            let removed = core.registry.unsubscribe(user, &transport, &token).await?;
+            if removed {
+                listeners.changed_and_settled(user).await;
+            }
+            Ok(removed)
+        })
+        .await
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::core::Core;
 use super::password::{CheckError, PasswordCheck};
 use super::sessions::{Session, SessionToken, Throttle};
+use super::uninterrupted::uninterrupted;
 use crate::storage::{Login, ParseLoginError, StorageError};
 
 /// Failed logins that one mail login may have within [`WINDOW`].
@@ -117,10 +118,9 @@ impl Door {
             return Err(LoginError::NoCapability);
         }
         let new_in = settings.auto_provision.then_some(settings.context);
-        let user = self.core.directory.log_in(&login, new_in).await;
-        let user = user
-            .map_err(|error| unavailable(&error))?
-            .ok_or(LoginError::NotKnown)?;
+        let core = Arc::clone(&self.core);
+        let known = uninterrupted(async move { core.directory.log_in(&login, new_in).await });
+        let user = known.await?.ok_or(LoginError::NotKnown)?;
         let limits = self.core.limits();
         let begun = self
             .core

@@ -32,7 +32,8 @@ mod registry;
 mod sessions;
 mod settings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod uninterrupted;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +61,7 @@ use login::Door;
 use registry::Registry;
 use sessions::Table;
 use settings::LiveSettings;
+use uninterrupted::uninterrupted;
 
 /// How often idle sessions are looked for.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(30);
@@ -165,12 +167,16 @@ impl Push {
     ///
     /// The database is away.
     pub async fn token_dead(&self, id: i64, since_ms: Option<i64>) -> Result<bool, StorageError> {
-        let owner = self.core.registry.remove(id, since_ms).await?;
-        if let Some(user) = owner {
-            tracing::info!(%user, subscription = id, "a device is gone, its provider says");
-            self.listeners.changed(user);
-        }
-        Ok(owner.is_some())
+        let (core, listeners) = self.parts();
+        uninterrupted(async move {
+            let owner = core.registry.remove(id, since_ms).await?;
+            if let Some(user) = owner {
+                tracing::info!(%user, subscription = id, "a device is gone, its provider says");
+                listeners.changed(user);
+            }
+            Ok(owner.is_some())
+        })
+        .await
     }
 
     /// A listener plugin has become active: for the first time, again, or in a new generation.
@@ -184,6 +190,10 @@ impl Push {
         self.listeners.plugin_gone(plugin);
     }
 
+    fn parts(&self) -> (Arc<Core>, Listeners) {
+        (Arc::clone(&self.core), self.listeners.clone())
+    }
+
     async fn expire_sessions(&self) {
         loop {
             tokio::time::sleep(EXPIRY_INTERVAL).await;
@@ -191,7 +201,7 @@ impl Push {
         }
     }
 
-    fn end_idle_sessions(&self) {
+    pub(crate) fn end_idle_sessions(&self) {
         for user in self.core.sessions.expire(self.core.limits()) {
             self.listeners.changed(user);
         }

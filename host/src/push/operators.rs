@@ -1,7 +1,10 @@
 //! What operators ask.
 
+use std::sync::Arc;
+
 use belfry_plugin_api::user::User;
 
+use super::uninterrupted::uninterrupted;
 use super::{ListenerInfo, Push, SubscriptionInfo};
 use crate::storage::{Login, Registration, StorageError, UserRecord};
 
@@ -9,6 +12,15 @@ impl Push {
     /// The listeners, by context and user.
     pub fn listeners(&self) -> Vec<ListenerInfo> {
         self.listeners.list()
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    ///
+    /// It does not; the error says why.
+    pub async fn check_database(&self) -> Result<(), StorageError> {
+        self.core.registry.check().await
     }
 
     /// How many sessions there are.
@@ -36,9 +48,14 @@ impl Push {
         user: User,
         client: Option<&str>,
     ) -> Result<u64, StorageError> {
-        let ended = self.core.registry.end(user, client).await?;
-        self.listeners.changed_and_settled(user).await;
-        Ok(ended)
+        let (core, listeners) = self.parts();
+        let client = client.map(str::to_owned);
+        uninterrupted(async move {
+            let ended = core.registry.end(user, client.as_deref()).await?;
+            listeners.changed_and_settled(user).await;
+            Ok(ended)
+        })
+        .await
     }
 
     /// The subscriptions, by context, user and id.
@@ -57,11 +74,15 @@ impl Push {
     ///
     /// The database is away.
     pub async fn remove_subscription(&self, id: i64) -> Result<bool, StorageError> {
-        let owner = self.core.registry.remove(id, None).await?;
-        if let Some(user) = owner {
-            self.listeners.changed_and_settled(user).await;
-        }
-        Ok(owner.is_some())
+        let (core, listeners) = self.parts();
+        uninterrupted(async move {
+            let owner = core.registry.remove(id, None).await?;
+            if let Some(user) = owner {
+                listeners.changed_and_settled(user).await;
+            }
+            Ok(owner.is_some())
+        })
+        .await
     }
 
     /// The users, by context and number.
@@ -79,7 +100,8 @@ impl Push {
     ///
     /// [`StorageError::Refused`] where the numbers or the login are taken; the database is away.
     pub async fn add_user(&self, user: User, login: &Login) -> Result<UserRecord, StorageError> {
-        self.core.directory.add(user, login).await
+        let (core, login) = (Arc::clone(&self.core), login.clone());
+        uninterrupted(async move { core.directory.add(user, &login).await }).await
     }
 
     /// Removes a user with its sessions, registrations and subscriptions; false where there is
@@ -92,10 +114,14 @@ impl Push {
     pub async fn remove_user(&self, user: User) -> Result<bool, StorageError> {
         // The listener is told first: it needs the login, and perhaps a session's password.
         self.remove_registration(user, None).await?;
-        self.core.sessions.end_all_of(user);
-        let removed = self.core.directory.remove(user).await?;
-        self.core.registry.written(user).await;
-        self.listeners.changed(user);
-        Ok(removed)
+        let (core, listeners) = self.parts();
+        uninterrupted(async move {
+            core.sessions.end_all_of(user);
+            let removed = core.directory.remove(user).await;
+            core.registry.written(user).await;
+            listeners.changed(user);
+            removed
+        })
+        .await
     }
 }

@@ -31,6 +31,11 @@ impl Registry {
         }
     }
 
+    /// Whether the database answers.
+    pub(super) async fn check(&self) -> Result<(), StorageError> {
+        self.storage.check().await
+    }
+
     /// A user's registrations, ending ones included.
     pub(super) async fn registrations(
         &self,
@@ -53,8 +58,9 @@ impl Registry {
             .storage
             .subscriptions()
             .put(new, MAX_SUBSCRIPTIONS)
-            .await?;
+            .await;
         self.written(new.user).await;
+        let put = put?;
         if let Some(previous) = put.moved_from {
             self.written(previous).await;
         }
@@ -68,9 +74,9 @@ impl Registry {
         token: &Secret,
     ) -> Result<bool, StorageError> {
         let subscriptions = self.storage.subscriptions();
-        let removed = subscriptions.remove(user, transport, token).await?;
+        let removed = subscriptions.remove(user, transport, token).await;
         self.written(user).await;
-        Ok(removed)
+        removed
     }
 
     /// Removes a subscription, only where it was confirmed before `before_ms` if that is given.
@@ -90,16 +96,16 @@ impl Registry {
 
     /// Ends a user's registrations: all, or the one of a client. Says how many.
     pub(super) async fn end(&self, user: User, client: Option<&str>) -> Result<u64, StorageError> {
-        let ended = self.storage.registrations().end(user, client).await?;
+        let ended = self.storage.registrations().end(user, client).await;
         self.written(user).await;
-        Ok(ended)
+        ended
     }
 
     /// Forgets the ending registrations of a user whose listener knows.
     pub(super) async fn forget_ended(&self, user: User) -> Result<(), StorageError> {
-        self.storage.registrations().forget_ended(user).await?;
+        let forgotten = self.storage.registrations().forget_ended(user).await;
         self.registrations.written(&user).await;
-        Ok(())
+        forgotten
     }
 
     pub(super) async fn registered_users(&self) -> Result<Vec<User>, StorageError> {

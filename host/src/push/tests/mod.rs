@@ -1,4 +1,4 @@
 mod listeners;
 mod logins;
 mod notifications;
-mod world;
+pub(crate) mod world;

@@ -1,6 +1,7 @@
 use belfry_plugin_api::user::User;
+use futures_util::FutureExt;
 
-use super::world::{ANNA, World};
+use super::world::{ANNA, World, device, until};
 
 #[tokio::test]
 async fn a_user_is_found_by_numbers_and_by_any_spelling_of_the_login() {
@@ -113,4 +114,16 @@ async fn operators_see_no_token_whole() {
     assert!(world.push.remove_subscription(listed.id).await.unwrap());
     assert!(!world.push.remove_subscription(listed.id).await.unwrap());
     assert!(!world.is_registered(ANNA).await);
+}
+
+#[tokio::test]
+async fn a_subscription_reaches_the_notifications_also_where_the_app_hangs_up() {
+    let world = World::new(&[]).await;
+    let session = world.log_in("anna").await;
+    assert!(!world.is_registered(ANNA).await);
+    let answer = world.push.subscribe(&session, device("t1")).now_or_never();
+    assert!(answer.is_none(), "there was nothing left to hang up on");
+    until("the listener runs", || world.lines().len() == 1).await;
+    assert!(world.is_registered(ANNA).await);
+    assert_eq!(world.push.subscriptions_of(ANNA).await.unwrap().len(), 1);
 }

@@ -20,17 +20,17 @@ use crate::push::{
 };
 use crate::storage::Storage;
 
-pub(super) const APP: &str = "open-xchange-mailapp";
-pub(super) const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-pub(super) const ANNA: User = User { context: 1, id: 3 };
-pub(super) const BERTA: User = User { context: 1, id: 4 };
+pub(crate) const APP: &str = "open-xchange-mailapp";
+pub(crate) const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+pub(crate) const ANNA: User = User { context: 1, id: 3 };
+pub(crate) const BERTA: User = User { context: 1, id: 4 };
 
 /// The mail server: everybody's password is `pw`, unless it was changed.
 #[derive(Default)]
-pub(super) struct MailServer {
-    pub(super) passwords: Mutex<HashMap<String, String>>,
-    pub(super) away: Mutex<bool>,
-    pub(super) asked: Mutex<u32>,
+pub(crate) struct MailServer {
+    pub(crate) passwords: Mutex<HashMap<String, String>>,
+    pub(crate) away: Mutex<bool>,
+    pub(crate) asked: Mutex<u32>,
 }
 
 impl PasswordCheck for MailServer {
@@ -54,15 +54,15 @@ impl PasswordCheck for MailServer {
 
 /// The plugins: they note what they are told, and need credentials unless said otherwise.
 #[derive(Default)]
-pub(super) struct Plugins {
-    pub(super) candidates: Mutex<Vec<Candidate>>,
+pub(crate) struct Plugins {
+    pub(crate) candidates: Mutex<Vec<Candidate>>,
     told: Mutex<Vec<String>>,
-    pub(super) failing: Mutex<Option<Error>>,
-    pub(super) needs_no_credentials: Mutex<HashSet<PluginId>>,
+    pub(crate) failing: Mutex<Option<Error>>,
+    pub(crate) needs_no_credentials: Mutex<HashSet<PluginId>>,
 }
 
 impl Plugins {
-    pub(super) fn add(&self, plugin: &str, permanent: bool, ranking: i32) {
+    pub(crate) fn add(&self, plugin: &str, permanent: bool, ranking: i32) {
         self.candidates.lock().unwrap().push(Candidate {
             plugin: id(plugin),
             permanent,
@@ -70,17 +70,17 @@ impl Plugins {
         });
     }
 
-    pub(super) fn remove(&self, plugin: &str) {
+    pub(crate) fn remove(&self, plugin: &str) {
         let mut candidates = self.candidates.lock().unwrap();
         candidates.retain(|candidate| candidate.plugin != id(plugin));
     }
 
     /// What the plugins were told since this was asked last.
-    pub(super) fn told(&self) -> Vec<String> {
+    pub(crate) fn told(&self) -> Vec<String> {
         std::mem::take(&mut *self.told.lock().unwrap())
     }
 
-    pub(super) fn was_told(&self) -> usize {
+    pub(crate) fn was_told(&self) -> usize {
         self.told.lock().unwrap().len()
     }
 
@@ -127,18 +127,18 @@ impl ListenerPlugins for Plugins {
     }
 }
 
-pub(super) struct World {
-    pub(super) push: Arc<Push>,
-    pub(super) storage: Storage,
-    pub(super) config: Arc<Config>,
-    pub(super) plugins: Arc<Plugins>,
-    pub(super) mail_server: Arc<MailServer>,
+pub(crate) struct World {
+    pub(crate) push: Arc<Push>,
+    pub(crate) storage: Storage,
+    pub(crate) config: Arc<Config>,
+    pub(crate) plugins: Arc<Plugins>,
+    pub(crate) mail_server: Arc<MailServer>,
     folder: tempfile::TempDir,
 }
 
 impl World {
     /// One listener plugin, `dovecot`, which can be permanent, and these further properties.
-    pub(super) async fn new(properties: &[&str]) -> Self {
+    pub(crate) async fn new(properties: &[&str]) -> Self {
         let plugins = Arc::new(Plugins::default());
         plugins.add("dovecot", true, 0);
         Self::with(tempfile::tempdir().unwrap(), plugins, properties).await
@@ -176,19 +176,19 @@ impl World {
     }
 
     /// The host ends, and starts again with the same database and these properties.
-    pub(super) async fn restart(self, properties: &[&str]) -> Self {
+    pub(crate) async fn restart(self, properties: &[&str]) -> Self {
         self.push.stop().await;
         self.storage.close().await;
         Self::with(self.folder, self.plugins, properties).await
     }
 
     /// The operator writes other properties.
-    pub(super) fn configure(&self, properties: &[&str]) {
+    pub(crate) fn configure(&self, properties: &[&str]) {
         write_properties(&self.folder, properties);
         self.config.reload().unwrap();
     }
 
-    pub(super) async fn try_log_in(
+    pub(crate) async fn try_log_in(
         &self,
         login: &str,
         password: &str,
@@ -204,32 +204,32 @@ impl World {
         Ok(session)
     }
 
-    pub(super) async fn log_in(&self, login: &str) -> Arc<Session> {
+    pub(crate) async fn log_in(&self, login: &str) -> Arc<Session> {
         self.try_log_in(login, "pw").await.unwrap()
     }
 
-    pub(super) async fn subscribe(&self, session: &Session, token: &str) -> Subscribed {
+    pub(crate) async fn subscribe(&self, session: &Session, token: &str) -> Subscribed {
         self.push.subscribe(session, device(token)).await.unwrap()
     }
 
-    pub(super) async fn unsubscribe(&self, session: &Session, token: &str) -> bool {
+    pub(crate) async fn unsubscribe(&self, session: &Session, token: &str) -> bool {
         let removed = self.push.unsubscribe(session, "apns", &token.into()).await;
         removed.unwrap()
     }
 
     /// The lines of `listpushusers`.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let listeners = self.push.listeners();
         let hearing = listeners.iter().filter(|listener| listener.hears());
         hearing.map(ToString::to_string).collect()
     }
 
-    pub(super) async fn is_registered(&self, user: User) -> bool {
+    pub(crate) async fn is_registered(&self, user: User) -> bool {
         self.push.is_registered(user).await.unwrap()
     }
 
     /// What the plugins are told, once they are told anything.
-    pub(super) async fn told(&self) -> Vec<String> {
+    pub(crate) async fn told(&self) -> Vec<String> {
         until("the plugins are told something", || {
             self.plugins.was_told() > 0
         })
@@ -238,12 +238,12 @@ impl World {
     }
 
     /// Waits until every turn that was due has come: a turn of the user comes after those.
-    pub(super) async fn settle(&self, user: User) {
+    pub(crate) async fn settle(&self, user: User) {
         self.push.listeners.changed_and_settled(user).await;
     }
 }
 
-pub(super) fn device(token: &str) -> Device {
+pub(crate) fn device(token: &str) -> Device {
     Device {
         transport: "apns".into(),
         token: token.into(),
@@ -251,11 +251,11 @@ pub(super) fn device(token: &str) -> Device {
     }
 }
 
-pub(super) fn id(plugin: &str) -> PluginId {
+pub(crate) fn id(plugin: &str) -> PluginId {
     plugin.parse().unwrap()
 }
 
-pub(super) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while !condition() {
         assert!(
