@@ -279,7 +279,7 @@ impl Bundles {
     }
 
     /// Waits until a plugin has got as far as it gets by itself.
-    async fn settled(&self, id: &PluginId) {
+    pub async fn settled(&self, id: &PluginId) {
         let Some(mut status) = self
             .plugins
             .lock()

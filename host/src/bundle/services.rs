@@ -12,7 +12,7 @@ pub struct Services {
 }
 
 /// A service that runs.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Offered {
     /// Whose it is.
     pub plugin: PluginId,

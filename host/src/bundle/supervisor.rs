@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belfry_plugin_api::describe::API_VERSION;
-use belfry_plugin_api::frame::{Failed, Start};
+use belfry_plugin_api::frame::{Failed, Start, ToPlugin};
 use belfry_plugin_api::manifest::{Isolation, PluginId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -56,6 +56,8 @@ pub(super) struct Supervisor {
     back_off: Duration,
     /// Who waits for the next start's success or failure.
     waiting: Vec<Reply>,
+    /// The configuration changed while a generation was starting.
+    configure_when_active: bool,
 }
 
 struct Running {
@@ -83,6 +85,7 @@ impl Supervisor {
             due: wanted.then(Instant::now),
             back_off: FIRST_BACK_OFF,
             waiting: Vec::new(),
+            configure_when_active: false,
         };
         tokio::spawn(supervisor.run());
         to_supervisor
@@ -234,6 +237,11 @@ impl Supervisor {
         running.is_active = true;
         running.generation.ready = None;
         let to_plugin = running.generation.to_plugin.clone();
+        if std::mem::take(&mut self.configure_when_active) {
+            let configure = self.shared.counterpart().configuration(&self.artifact.manifest);
+            // A link that has broken meanwhile is seen by its end.
+            let _ = to_plugin.send(ToPlugin::Configure(configure));
+        }
         self.shared.counterpart().active(&self.id, to_plugin);
         self.shared.services.offer(&self.artifact.manifest);
         self.enter(State::Active, None);
@@ -386,10 +394,13 @@ impl Supervisor {
         };
         let isolation = self.status.borrow().isolation;
         match &self.running {
+            // It began with the configuration of before, and is told as soon as it can listen.
+            Some(running) if settings.enabled && settings.isolation == isolation && !running.is_active => {
+                self.configure_when_active = true;
+            }
             Some(running) if settings.enabled && settings.isolation == isolation => {
                 let configure = counterpart.configuration(&self.artifact.manifest);
-                let frame = belfry_plugin_api::frame::ToPlugin::Configure(configure);
-                let _ = running.generation.to_plugin.send(frame);
+                let _ = running.generation.to_plugin.send(ToPlugin::Configure(configure));
             }
             Some(_) => {
                 self.stop(State::Resolved).await;

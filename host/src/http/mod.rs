@@ -2,12 +2,19 @@
 
 pub mod admin;
 pub mod internal;
+pub mod public;
 mod serve;
 
 pub use self::internal::Penalties;
 pub use self::serve::{Ending, serve_tcp, serve_unix};
 
 /// The router of the public address.
-pub fn public_router(_node: &std::sync::Arc<crate::node::Node>) -> axum::Router {
-    axum::Router::new()
+pub fn public_router(node: &std::sync::Arc<crate::node::Node>) -> axum::Router {
+    let named = node.clone();
+    let transports: public::TransportNames = std::sync::Arc::new(move || named.transports());
+    public::router(public::PublicState::new(
+        node.push().clone(),
+        node.config().clone(),
+        transports,
+    ))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use belfry_plugin_api::event::{Event, Topic};
 use belfry_plugin_api::frame::{Answer, Answered, Configure, CredentialQuestion, Numbered, ToHost, ToPlugin};
-use belfry_plugin_api::manifest::{Manifest, PluginId};
+use belfry_plugin_api::manifest::{Manifest, PluginId, ServiceKind};
 use belfry_plugin_api::{Error, Result};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
@@ -91,6 +91,9 @@ impl Counterpart for Node {
             self.tell_handlers(event);
         }
         self.push_of_plugin(status);
+        if status.state == State::Active {
+            self.offered_credentials(status);
+        }
     }
 }
 
@@ -176,6 +179,17 @@ impl Node {
             bucket.dropped_records += 1;
             false
         })
+    }
+
+    /// A backend that has come back, or is another one now, may offer another credential.
+    fn offered_credentials(&self, status: &Status) {
+        for service in &status.services {
+            if service.kind == ServiceKind::CredentialBackend {
+                self.credential_changed(CredentialQuestion {
+                    provider: service.name.clone(),
+                });
+            }
+        }
     }
 
     /// Tells everybody who may use a provider's credential that it changed.

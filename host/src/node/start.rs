@@ -174,7 +174,7 @@ impl Running {
         let admin = admin_listener(&admin_socket)?;
         tasks.spawn(http::serve_tcp(internal, http::internal::router(node.clone()), ending.clone()));
         tasks.spawn(http::serve_tcp(public, http::public_router(&node), ending.clone()));
-        tasks.spawn(http::serve_unix(admin, http::admin::router(node.clone()), ending.clone()));
+        tasks.spawn(http::serve_unix(admin, http::admin::router(node.clone(), ending.clone()), ending.clone()));
         tasks.spawn(plugins.follow());
         tasks.spawn(follow_config(node.clone()));
         let watching = config.watch();

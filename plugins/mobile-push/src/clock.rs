@@ -26,6 +26,11 @@ pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
         .as_secs()
 }
 
+/// Seconds since 1970 by the machine's clock.
+pub(crate) fn now_s() -> u64 {
+    unix_seconds(SystemTime::now())
+}
+
 #[cfg(test)]
 pub(crate) mod testing {
     use std::sync::Mutex;

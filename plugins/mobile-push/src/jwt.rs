@@ -1,5 +1,6 @@
 //! Signed tokens (RFC 7519): ES256 for APNs, RS256 for Google.
 
+mod kept;
 mod provider_token;
 
 use std::fmt;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +10,7 @@ use belfry_plugin_api::secret::Secret;
 use http::HeaderValue;
 use serde::Serialize;
 
+use super::kept;
 use super::{KeyError, SigningKey};
 use crate::clock::{Clock, unix_seconds};
 
@@ -26,6 +28,8 @@ pub struct ProviderToken {
     key_id: String,
     team_id: String,
     clock: Arc<dyn Clock>,
+    /// Where the token outlives this process.
+    file: Option<PathBuf>,
     current: Mutex<Option<Signed>>,
 }
 
@@ -60,8 +64,24 @@ impl ProviderToken {
             key_id: key_id.to_owned(),
             team_id: team_id.to_owned(),
             clock,
+            file: None,
             current: Mutex::new(None),
         }
+    }
+
+    /// Keeps the token in a file, and goes on with the one that an earlier process kept there:
+    /// restarts must not look like a flood of tokens.
+    fn kept_in(mut self, file: PathBuf) -> Self {
+        let kept = kept::read(&file, &self.key).and_then(|(token, at)| {
+            Some(Signed {
+                header: authorization("bearer", &token)?,
+                at,
+                early_at: None,
+            })
+        });
+        self.current = Mutex::new(kept);
+        self.file = Some(file);
+        self
     }
 
     /// The `authorization` header of a request, renewed where it is due.
@@ -128,6 +148,9 @@ impl ProviderToken {
         };
         let token = self.key.sign(Some(&self.key_id), &claims)?;
         let header = authorization("bearer", &token).ok_or(KeyError::Signing)?;
+        if let Some(file) = &self.file {
+            kept::write(file, &token);
+        }
         *current = Some(Signed {
             header: header.clone(),
             at: now,
@@ -165,6 +188,7 @@ pub(crate) fn authorization(scheme: &str, token: &Secret) -> Option<HeaderValue>
 #[derive(Debug)]
 pub struct ProviderTokens {
     clock: Arc<dyn Clock>,
+    folder: Option<PathBuf>,
     tokens: Mutex<HashMap<Identity, Arc<ProviderToken>>>,
 }
 
@@ -180,7 +204,17 @@ impl ProviderTokens {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
+            folder: None,
             tokens: Mutex::default(),
+        }
+    }
+
+    /// Tokens that are kept in a folder, so that they outlive this process and are shared with
+    /// the generation that follows.
+    pub fn kept_in(folder: &Path, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            folder: Some(folder.to_owned()),
+            ..Self::new(clock)
         }
     }
 
@@ -195,7 +229,11 @@ impl ProviderTokens {
         tokens
             .entry(identity)
             .or_insert_with(|| {
-                Arc::new(ProviderToken::new(key, key_id, team_id, self.clock.clone()))
+                let token = ProviderToken::new(key, key_id, team_id, self.clock.clone());
+                Arc::new(match &self.folder {
+                    Some(folder) => token.kept_in(folder.join(kept::file_name(team_id, key_id))),
+                    None => token,
+                })
             })
             .clone()
     }
