@@ -1,4 +1,5 @@
 mod listeners;
 mod logins;
 mod notifications;
+mod restarts;
 pub(crate) mod world;

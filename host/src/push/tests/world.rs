@@ -20,6 +20,13 @@ use crate::push::{
 };
 use crate::storage::Storage;
 
+/// A master user at the mail server.
+pub(crate) const MASTER: [&str; 3] = [
+    "com.openexchange.mail.passwordSource=global",
+    "com.openexchange.mail.masterPassword=secret",
+    "belfry.imap.master-user=root",
+];
+
 pub(crate) const APP: &str = "open-xchange-mailapp";
 pub(crate) const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 pub(crate) const ANNA: User = User { context: 1, id: 3 };
