@@ -15,6 +15,7 @@ use super::layer::{Layer, Origin, Setting};
 use super::mask;
 use super::registry::Registry;
 use super::value::Value;
+use super::warning;
 
 #[cfg(test)]
 mod tests;
@@ -157,6 +158,11 @@ impl Snapshot {
                 .collect(),
             spec: spec.cloned(),
         }
+    }
+
+    /// The known name that looks most like this one.
+    pub fn nearest(&self, key: &str) -> Option<String> {
+        warning::nearest(&self.registry, key, usize::MAX)
     }
 
     /// All keys that have a value or are known, in order. Known ones that stand for many are not

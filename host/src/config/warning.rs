@@ -113,7 +113,7 @@ fn is_under_known_prefix(registry: &Registry, key: &str) -> bool {
 }
 
 /// The known name that is the fewest letters away, and not more than `limit`.
-fn nearest(registry: &Registry, key: &str, limit: usize) -> Option<String> {
+pub(super) fn nearest(registry: &Registry, key: &str, limit: usize) -> Option<String> {
     if key.len() > LONGEST_COMPARED {
         return None;
     }

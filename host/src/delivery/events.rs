@@ -19,6 +19,7 @@ use super::Context;
 use super::back_off::back_off_ms;
 use super::fan_out::{Fanned, fan_out};
 use super::feed::Feed;
+use super::hold_ups::HeldUp;
 use super::queue::{CompleteInbox, EntryKind, InboxEntry, InboxFailure, NewInboxEvent};
 use super::reports::Open;
 use super::stored::{StoredEvent, pack, unpack};
@@ -62,6 +63,8 @@ pub(super) struct EventItem {
 pub(super) enum EventMessage {
     Event(EventItem),
     Accepted(InboxEntry),
+    /// The operator has a dead one tried again.
+    Again(InboxEntry),
     Active(mpsc::UnboundedSender<ToPlugin>, usize),
     Away,
     Drain(oneshot::Sender<()>),
@@ -150,11 +153,19 @@ impl EventDispatcher {
         match message {
             EventMessage::Event(item) => self.waiting.push_back(item),
             EventMessage::Accepted(entry) => self.feed.committed(entry.id, entry),
+            EventMessage::Again(entry) => {
+                if !self.has_in_hand(entry.id) && !self.timers.contains(entry.id) {
+                    self.feed.revived(entry.id, entry);
+                }
+            }
             EventMessage::Active(to_plugin, window) => {
                 self.to_plugin = Some(to_plugin);
                 self.window = window;
                 self.away_since = None;
                 self.denied_until = None;
+                self.context
+                    .hold_ups
+                    .end(&HeldUp::EventHandlers(self.plugin.clone()));
                 self.drained = None;
             }
             EventMessage::Away => {
@@ -200,7 +211,12 @@ impl EventDispatcher {
             );
             tracing::error!(plugin = %self.plugin, unanswered = self.in_hand.len(), after_ms = DENY_AFTER_MS,
                 again_in_ms = READMIT_AFTER_MS, "the event handler is deny-listed: it leaves events unanswered; what it is owed waits on disk");
-            self.denied_until = Some(now + READMIT_AFTER_MS);
+            let until = now + READMIT_AFTER_MS;
+            self.denied_until = Some(until);
+            let reason = format!("it left events unanswered for {} s", DENY_AFTER_MS / 1_000);
+            self.context
+                .hold_ups
+                .begin(HeldUp::EventHandlers(self.plugin.clone()), until, &reason);
             self.take_back();
         }
         let is_slow = oldest.is_some_and(|since| now - since >= PARK_AFTER_MS);
@@ -366,6 +382,11 @@ impl EventDispatcher {
         }
     }
 
+    fn has_in_hand(&self, row: i64) -> bool {
+        let mut causes = self.in_hand.values().map(|in_hand| &in_hand.item.cause);
+        causes.any(|cause| matches!(cause, Cause::Row(id, _) if *id == row))
+    }
+
     /// Loads a page; false where the disk cannot be read now.
     async fn load(&mut self, after: i64) -> bool {
         match self
@@ -378,8 +399,7 @@ impl EventDispatcher {
                 let now = now_ms();
                 let mut rows = Vec::new();
                 for entry in page.entries {
-                    let is_known = self.timers.contains(entry.id)
-                        || self.in_hand.values().any(|in_hand| matches!(in_hand.item.cause, Cause::Row(id, _) if id == entry.id));
+                    let is_known = self.timers.contains(entry.id) || self.has_in_hand(entry.id);
                     if entry.kind != EntryKind::Event || is_known {
                         continue;
                     }

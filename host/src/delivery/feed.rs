@@ -51,6 +51,14 @@ impl<T> Feed<T> {
         self.waiting.insert(id, row);
     }
 
+    /// A row that was dead waits again. Where its part of the disk is still to be read, it comes
+    /// from there.
+    pub(super) fn revived(&mut self, id: i64, row: T) {
+        if self.on_disk_from.is_none_or(|from| id < from) {
+            self.waiting.insert(id, row);
+        }
+    }
+
     /// The first row.
     pub(super) fn pop(&mut self) -> Option<(i64, T)> {
         self.waiting.pop_first()

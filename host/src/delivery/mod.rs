@@ -8,10 +8,13 @@ mod back_off;
 mod events;
 mod fan_out;
 mod feed;
+mod hold_ups;
+mod operators;
 mod outbox;
 pub mod queue;
 mod reports;
 mod stored;
+mod tap;
 mod timers;
 mod upkeep;
 
@@ -29,10 +32,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::events::{Cause, EventDispatcher, EventItem, EventMessage};
 use self::fan_out::Fanned;
+use self::hold_ups::HoldUps;
+pub use self::hold_ups::{HeldUp, HoldUp};
 use self::outbox::{OutboxDispatcher, OutboxMessage};
 use self::queue::{EntryKind, InboxEntry, MessageOutcome, Queue, QueueError};
 use self::reports::{ReportDispatcher, ReportMessage};
 use self::stored::{StoredEvent, pack};
+use self::tap::Tap;
 use crate::events::{HandlerError, Handlers};
 use crate::metrics::Metrics;
 
@@ -83,6 +89,8 @@ struct Context {
     queue: Queue,
     recipients: Arc<dyn Recipients>,
     handlers: Handlers,
+    tap: Tap,
+    hold_ups: HoldUps,
     metrics: Arc<Metrics>,
     dispatchers: RwLock<Dispatchers>,
     myself: std::sync::Weak<Context>,
@@ -170,6 +178,8 @@ impl Delivery {
             queue: queue.clone(),
             recipients,
             handlers: Handlers::default(),
+            tap: Tap::default(),
+            hold_ups: HoldUps::default(),
             metrics: metrics.clone(),
             dispatchers: RwLock::default(),
             myself: myself.clone(),
@@ -324,6 +334,7 @@ impl Delivery {
     /// They cannot all be kept; those before the failure are.
     pub async fn publish(&self, events: Vec<Event>) -> Result<(), AcceptError> {
         for event in events {
+            self.context.tap.passes(&event);
             let wanting = self.context.handlers.wanting(&event);
             if wanting.is_empty() {
                 self.context.metrics.unwanted_events.inc();
@@ -347,6 +358,7 @@ impl Delivery {
 
     /// Hands an event to the handlers that run, and collects what they answer.
     pub async fn request(&self, event: &Event) -> Vec<Properties> {
+        self.context.tap.passes(event);
         let (tell, mut told) = mpsc::unbounded_channel();
         for handler in self.context.handlers_of(event) {
             let item = EventItem {

@@ -19,6 +19,7 @@ use super::Context;
 use super::back_off::back_off_ms;
 use super::fan_out::message_id;
 use super::feed::Feed;
+use super::hold_ups::HeldUp;
 use super::queue::{Finish, QueueError};
 use super::stored::{StoredDelivery, unpack};
 use super::timers::{Timers, now_ms};
@@ -143,7 +144,7 @@ impl OutboxDispatcher {
                     window,
                 });
                 self.carriers.sort_by_key(|carrier| -carrier.ranking);
-                self.paused_until = None;
+                self.go_on();
                 self.drained = None;
             }
             OutboxMessage::Away(plugin) => {
@@ -157,7 +158,7 @@ impl OutboxDispatcher {
                 self.drained = Some(tell);
             }
             OutboxMessage::Resume => {
-                self.paused_until = None;
+                self.go_on();
                 self.troubles = 0;
             }
             OutboxMessage::Reload => {
@@ -430,7 +431,16 @@ impl OutboxDispatcher {
                 tracing::error!(transport = %self.transport, reason, for_ms = until - now_ms(), "the transport pauses; its deliveries wait");
             }
             self.paused_until = Some(until);
+            let who = HeldUp::Transport(self.transport.clone());
+            self.context.hold_ups.begin(who, until, reason);
         }
+    }
+
+    fn go_on(&mut self) {
+        self.paused_until = None;
+        self.context
+            .hold_ups
+            .end(&HeldUp::Transport(self.transport.clone()));
     }
 
     async fn forget_device(&mut self, subscription: i64, since_ms: Option<i64>) {

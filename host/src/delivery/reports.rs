@@ -57,6 +57,8 @@ impl Open {
 /// What a dispatcher is told.
 pub(super) enum ReportMessage {
     Accepted(InboxEntry),
+    /// The operator has a dead one tried again.
+    Again(InboxEntry),
     Active(mpsc::UnboundedSender<ToPlugin>, usize),
     Away,
     Drain(oneshot::Sender<()>),
@@ -135,6 +137,11 @@ impl ReportDispatcher {
     fn message(&mut self, message: ReportMessage) {
         match message {
             ReportMessage::Accepted(entry) => self.feed.committed(entry.id, entry),
+            ReportMessage::Again(entry) => {
+                if !self.in_hand.contains_key(&entry.id) && !self.timers.contains(entry.id) {
+                    self.feed.revived(entry.id, entry);
+                }
+            }
             ReportMessage::Active(to_plugin, window) => {
                 self.to_plugin = Some(to_plugin);
                 self.window = window;
@@ -304,6 +311,7 @@ impl ReportDispatcher {
     fn pass_on(&mut self, id: i64, events: Vec<Event>) -> bool {
         let mut wanted: Vec<(Vec<mpsc::UnboundedSender<EventMessage>>, Event)> = Vec::new();
         for event in events {
+            self.context.tap.passes(&event);
             let handlers = self.context.handlers_of(&event);
             if handlers.is_empty() {
                 self.context.metrics.unwanted_events.inc();

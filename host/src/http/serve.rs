@@ -33,6 +33,11 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// Resolves when the end begins. Answers that never end by themselves have to end then.
+    pub async fn begun(&self) {
+        self.token.cancelled().await;
+    }
+
     /// Begins the end and waits until all connections are done, to a deadline.
     pub async fn end(&self, within: Duration) {
         self.token.cancel();
@@ -56,7 +61,8 @@ pub async fn serve_tcp(listener: TcpListener, router: Router, ending: Ending) {
                     tracing::debug!(%peer, %error, "a connection was gone before it was served");
                     continue;
                 }
-                let connection = connection(stream, router.clone(), Some(peer), ending.token.clone());
+                let connection =
+                    connection(stream, router.clone(), Some(peer), ending.token.clone());
                 ending.connections.spawn(connection);
             }
             Err(error) => refused(&error).await,
@@ -73,7 +79,12 @@ pub async fn serve_unix(listener: UnixListener, router: Router, ending: Ending) 
         };
         match accepted {
             Ok((stream, _)) => {
-                ending.connections.spawn(connection(stream, router.clone(), None, ending.token.clone()));
+                ending.connections.spawn(connection(
+                    stream,
+                    router.clone(),
+                    None,
+                    ending.token.clone(),
+                ));
             }
             Err(error) => refused(&error).await,
         }

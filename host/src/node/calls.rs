@@ -54,7 +54,11 @@ impl Calls {
     }
 
     /// Asks a plugin and waits for its answer.
-    pub(super) async fn ask(&self, id: &PluginId, frame: impl FnOnce(u64) -> ToPlugin) -> Result<Reply> {
+    pub(super) async fn ask(
+        &self,
+        id: &PluginId,
+        frame: impl FnOnce(u64) -> ToPlugin,
+    ) -> Result<Reply> {
         let ended = || Error::temporary(format_args!("plugin {id} is not running"));
         let (number, answer) = {
             let mut ports = self.lock();
@@ -73,7 +77,9 @@ impl Calls {
                     port.open.remove(&number);
                 }
                 let seconds = PATIENCE.as_secs();
-                Err(Error::temporary(format_args!("plugin {id} did not answer within {seconds} s")))
+                Err(Error::temporary(format_args!(
+                    "plugin {id} did not answer within {seconds} s"
+                )))
             }
         }
     }
@@ -81,7 +87,9 @@ impl Calls {
     /// A plugin answered. False where nobody asked: such a plugin is not to be believed.
     pub(super) fn answered(&self, id: &PluginId, number: u64, reply: Reply) -> bool {
         let mut ports = self.lock();
-        let Some(port) = ports.get_mut(id) else { return true };
+        let Some(port) = ports.get_mut(id) else {
+            return true;
+        };
         match port.open.remove(&number) {
             Some(asker) => {
                 // The asker may have lost interest.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use belfry_plugin_api::event::{Event, Topic};
-use belfry_plugin_api::frame::{Answer, Answered, Configure, CredentialQuestion, Numbered, ToHost, ToPlugin};
+use belfry_plugin_api::frame::{
+    Answer, Answered, Configure, CredentialQuestion, Numbered, ToHost, ToPlugin,
+};
 use belfry_plugin_api::manifest::{Manifest, PluginId, ServiceKind};
 use belfry_plugin_api::{Error, Result};
 use futures_util::future::BoxFuture;
@@ -23,13 +25,25 @@ impl Counterpart for Node {
             Some(value) => value.parse()?,
             None => manifest.isolation,
         };
-        let mib: u64 = snapshot.read(&key("memory-limit-mib")).map_err(text)?.unwrap_or(manifest.memory_limit_mib);
+        let mib: u64 = snapshot
+            .read(&key("memory-limit-mib"))
+            .map_err(text)?
+            .unwrap_or(manifest.memory_limit_mib);
         Ok(Settings {
-            enabled: snapshot.read(&key("enabled")).map_err(text)?.unwrap_or(true),
+            enabled: snapshot
+                .read(&key("enabled"))
+                .map_err(text)?
+                .unwrap_or(true),
             isolation,
-            start_level: snapshot.read(&key("start-level")).map_err(text)?.unwrap_or(manifest.start_level),
+            start_level: snapshot
+                .read(&key("start-level"))
+                .map_err(text)?
+                .unwrap_or(manifest.start_level),
             memory_limit_bytes: mib.saturating_mul(1024 * 1024),
-            hang_timeout_ms: snapshot.read(&key("hang-timeout-ms")).map_err(text)?.unwrap_or(super::HANG_TIMEOUT_MS),
+            hang_timeout_ms: snapshot
+                .read(&key("hang-timeout-ms"))
+                .map_err(text)?
+                .unwrap_or(super::HANG_TIMEOUT_MS),
         })
     }
 
@@ -41,9 +55,14 @@ impl Counterpart for Node {
 
     fn installed(&self, manifest: &Arc<Manifest>) -> Result<(), String> {
         self.routes.install(manifest)?;
-        self.config.declare(&manifest.id, &manifest.keys).map_err(|error| error.to_string())?;
-        self.delivery().installed(manifest).map_err(|error| error.to_string())?;
-        self.manifests().insert(manifest.id.clone(), manifest.clone());
+        self.config
+            .declare(&manifest.id, &manifest.keys)
+            .map_err(|error| error.to_string())?;
+        self.delivery()
+            .installed(manifest)
+            .map_err(|error| error.to_string())?;
+        self.manifests()
+            .insert(manifest.id.clone(), manifest.clone());
         Ok(())
     }
 
@@ -56,7 +75,9 @@ impl Counterpart for Node {
     }
 
     fn active(&self, id: &PluginId, to_plugin: UnboundedSender<ToPlugin>) {
-        let Some(manifest) = self.manifests().get(id).cloned() else { return };
+        let Some(manifest) = self.manifests().get(id).cloned() else {
+            return;
+        };
         self.calls.active(id, to_plugin.clone());
         self.delivery().active(&manifest, &to_plugin);
     }
@@ -81,7 +102,10 @@ impl Counterpart for Node {
 
     fn changed(&self, status: &Status) {
         let is_active = i64::from(status.state == State::Active);
-        self.metrics.plugins.get_or_create(&[("plugin", status.id.to_string())]).set(is_active);
+        self.metrics
+            .plugins
+            .get_or_create(&[("plugin", status.id.to_string())])
+            .set(is_active);
         let topic = format!("org/belfry/plugin/{}", status.state);
         if let Ok(topic) = topic.parse::<Topic>() {
             let event = Event::new(topic)
@@ -99,8 +123,15 @@ impl Counterpart for Node {
 
 impl Node {
     /// Does what a frame asks for; what takes time is done beside.
-    fn take(&self, id: &PluginId, to_plugin: &UnboundedSender<ToPlugin>, frame: ToHost) -> Result<(), String> {
-        let Some(node) = self.myself.upgrade() else { return Ok(()) };
+    fn take(
+        &self,
+        id: &PluginId,
+        to_plugin: &UnboundedSender<ToPlugin>,
+        frame: ToHost,
+    ) -> Result<(), String> {
+        let Some(node) = self.myself.upgrade() else {
+            return Ok(());
+        };
         let to_plugin = to_plugin.clone();
         let answered = |id: &PluginId, number, reply| {
             if self.calls.answered(id, number, reply) {
@@ -117,9 +148,15 @@ impl Node {
                     self.delivery().deliveries_done(manifest, done);
                 }
             }
-            ToHost::Listened(Numbered { id: number, body }) => answered(id, number, Reply::Listened(body))?,
-            ToHost::HttpReply(Numbered { id: number, body }) => answered(id, number, Reply::Http(body))?,
-            ToHost::Credential(Numbered { id: number, body }) => answered(id, number, Reply::Credential(body))?,
+            ToHost::Listened(Numbered { id: number, body }) => {
+                answered(id, number, Reply::Listened(body))?
+            }
+            ToHost::HttpReply(Numbered { id: number, body }) => {
+                answered(id, number, Reply::Http(body))?
+            }
+            ToHost::Credential(Numbered { id: number, body }) => {
+                answered(id, number, Reply::Credential(body))?
+            }
             ToHost::Publish(Numbered { id: number, body }) => {
                 self.within_limits(id, body.events.len())?;
                 tokio::spawn(async move {
@@ -144,13 +181,17 @@ impl Node {
             ToHost::CredentialChanged(which) => self.credential_changed(which),
             ToHost::Log(records) => {
                 for record in records {
-                    if self.may_log(id) {
+                    if self.log_levels.takes(id, record.level) && self.may_log(id) {
                         logs::write(id, &record);
                     }
                 }
             }
             // Those that concern a generation's life are dealt with where it is looked after.
-            ToHost::Ready(_) | ToHost::Failed(_) | ToHost::Pong(_) | ToHost::Stopped(()) | ToHost::Unknown(_) => {}
+            ToHost::Ready(_)
+            | ToHost::Failed(_)
+            | ToHost::Pong(_)
+            | ToHost::Stopped(())
+            | ToHost::Unknown(_) => {}
         }
         Ok(())
     }
@@ -158,12 +199,26 @@ impl Node {
     /// Refuses a plugin that publishes without end.
     fn within_limits(&self, id: &PluginId, events: usize) -> Result<(), String> {
         let key = format!("belfry.plugin.{id}.events-per-second");
-        let per_second = self.config.snapshot().read(&key).ok().flatten().unwrap_or(super::EVENTS_PER_SECOND);
-        if self.buckets(|buckets| buckets.entry(id.clone()).or_default().events.take(events, per_second)) {
+        let per_second = self
+            .config
+            .snapshot()
+            .read(&key)
+            .ok()
+            .flatten()
+            .unwrap_or(super::EVENTS_PER_SECOND);
+        if self.buckets(|buckets| {
+            buckets
+                .entry(id.clone())
+                .or_default()
+                .events
+                .take(events, per_second)
+        }) {
             return Ok(());
         }
         count(&self.metrics.floods, "plugin", id.as_str());
-        Err(format!("it floods: it publishes more than {per_second} events each second ({key})"))
+        Err(format!(
+            "it floods: it publishes more than {per_second} events each second ({key})"
+        ))
     }
 
     fn may_log(&self, id: &PluginId) -> bool {

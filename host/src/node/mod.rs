@@ -23,9 +23,10 @@ use belfry_plugin_api::frame::{
 use belfry_plugin_api::manifest::{Manifest, PluginId, ServiceKind};
 use belfry_plugin_api::{Error, Result};
 
+use self::calls::{Calls, Reply};
+pub use self::logs::LogLevels;
 pub use self::routes::{Lookup, Routed, Routes};
 pub use self::start::{Running, StartError, Startup, check};
-use self::calls::{Calls, Reply};
 use crate::bundle::{Bundles, State, Status};
 use crate::config::Config;
 use crate::delivery::Delivery;
@@ -54,6 +55,7 @@ pub struct Node {
     routes: Routes,
     calls: Arc<Calls>,
     penalties: Penalties,
+    log_levels: LogLevels,
     manifests: Mutex<BTreeMap<PluginId, Arc<Manifest>>>,
     buckets: Mutex<HashMap<PluginId, Buckets>>,
     ready: AtomicBool,
@@ -103,6 +105,11 @@ impl Node {
         &self.penalties
     }
 
+    /// Which log records are taken from plugins.
+    pub fn log_levels(&self) -> &LogLevels {
+        &self.log_levels
+    }
+
     /// Whether the host has started and is not ending.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
@@ -127,7 +134,11 @@ impl Node {
     ///
     /// It does not run, does not answer in time, or failed.
     pub async fn http(&self, plugin: &PluginId, body: HttpCall) -> Result<HttpReply> {
-        match self.calls.ask(plugin, |id| ToPlugin::Http(Numbered { id, body })).await? {
+        match self
+            .calls
+            .ask(plugin, |id| ToPlugin::Http(Numbered { id, body }))
+            .await?
+        {
             Reply::Http(result) => result,
             _ => Err(unfitting(plugin)),
         }
@@ -144,13 +155,21 @@ impl Node {
     ///
     /// A backend that offers this provider's credential failed, and no other has it.
     pub async fn provider_credential(&self, provider: &str) -> Result<Option<ProviderCredential>> {
-        let backends = self.bundles.services().of_kind(ServiceKind::CredentialBackend);
+        let backends = self
+            .bundles
+            .services()
+            .of_kind(ServiceKind::CredentialBackend);
         let mut failed = None;
-        for backend in backends.into_iter().filter(|backend| backend.service.name == provider) {
+        for backend in backends
+            .into_iter()
+            .filter(|backend| backend.service.name == provider)
+        {
             let body = CredentialQuestion {
                 provider: provider.to_owned(),
             };
-            let asked = self.calls.ask(&backend.plugin, |id| ToPlugin::Credential(Numbered { id, body }));
+            let asked = self.calls.ask(&backend.plugin, |id| {
+                ToPlugin::Credential(Numbered { id, body })
+            });
             match asked.await {
                 Ok(Reply::Credential(Ok(Some(credential)))) => return Ok(Some(credential)),
                 Ok(Reply::Credential(Ok(None))) => {}
@@ -163,13 +182,19 @@ impl Node {
 
     /// Tells the handlers that run; nobody waits for them.
     fn tell_handlers(&self, event: Event) {
-        let Some(node) = self.myself.upgrade() else { return };
+        let Some(node) = self.myself.upgrade() else {
+            return;
+        };
         tokio::spawn(async move { node.delivery.request(&event).await });
     }
 
     /// Tells the listeners' bookkeeping when a listener comes or goes.
     fn push_of_plugin(&self, status: &Status) {
-        if status.services.iter().any(|service| service.kind == ServiceKind::Listener) {
+        if status
+            .services
+            .iter()
+            .any(|service| service.kind == ServiceKind::Listener)
+        {
             if status.state == State::Active {
                 self.push.plugin_active(&status.id);
             } else {
@@ -180,7 +205,9 @@ impl Node {
 
     fn manifests(&self) -> MutexGuard<'_, BTreeMap<PluginId, Arc<Manifest>>> {
         // Changes are single inserts and removes; a panic leaves the map whole.
-        self.manifests.lock().unwrap_or_else(PoisonError::into_inner)
+        self.manifests
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn buckets<T>(&self, with: impl FnOnce(&mut HashMap<PluginId, Buckets>) -> T) -> T {
@@ -189,5 +216,7 @@ impl Node {
 }
 
 fn unfitting(plugin: &PluginId) -> Error {
-    Error::temporary(format_args!("plugin {plugin} gave an answer that does not fit the question"))
+    Error::temporary(format_args!(
+        "plugin {plugin} gave an answer that does not fit the question"
+    ))
 }

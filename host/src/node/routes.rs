@@ -46,12 +46,18 @@ impl Routes {
                 let other = others.iter().find(|other| {
                     other.plugin != manifest.id
                         && other.route.surface == route.surface
-                        && other.route.methods.iter().any(|method| route.methods.contains(method))
+                        && other
+                            .route
+                            .methods
+                            .iter()
+                            .any(|method| route.methods.contains(method))
                 })?;
                 Some((path, &other.plugin))
             });
             if let Some((path, other)) = taken {
-                return Err(format!("its route {path} belongs to plugin {other} already"));
+                return Err(format!(
+                    "its route {path} belongs to plugin {other} already"
+                ));
             }
         }
         remove(&mut by_path, &manifest.id);
@@ -70,18 +76,29 @@ impl Routes {
 
     /// Removes a plugin's routes.
     pub fn uninstall(&self, id: &PluginId) {
-        remove(&mut self.by_path.write().unwrap_or_else(PoisonError::into_inner), id);
+        remove(
+            &mut self.by_path.write().unwrap_or_else(PoisonError::into_inner),
+            id,
+        );
     }
 
     /// What a request leads to.
     pub fn find(&self, surface: Surface, method: &str, path: &str) -> Lookup {
         let by_path = self.by_path.read().unwrap_or_else(PoisonError::into_inner);
-        let on_surface = || by_path.get(path).into_iter().flatten().filter(|routed| routed.route.surface == surface);
+        let on_surface = || {
+            by_path
+                .get(path)
+                .into_iter()
+                .flatten()
+                .filter(|routed| routed.route.surface == surface)
+        };
         let takes = |routed: &&Routed| routed.route.methods.iter().any(|other| other == method);
         if let Some(found) = on_surface().find(takes) {
             return Lookup::Found(found.clone());
         }
-        let methods: Vec<_> = on_surface().flat_map(|routed| routed.route.methods.clone()).collect();
+        let methods: Vec<_> = on_surface()
+            .flat_map(|routed| routed.route.methods.clone())
+            .collect();
         if methods.is_empty() {
             Lookup::Nothing
         } else {

@@ -30,11 +30,20 @@ impl ListenerPlugins for RunningListeners {
         candidates.collect()
     }
 
-    fn listen(&self, plugin: &PluginId, account: Account, begin: bool) -> BoxFuture<'_, belfry_plugin_api::Result<()>> {
+    fn listen(
+        &self,
+        plugin: &PluginId,
+        account: Account,
+        begin: bool,
+    ) -> BoxFuture<'_, belfry_plugin_api::Result<()>> {
         let plugin = plugin.clone();
         Box::pin(async move {
             let body = Listen { account, begin };
-            match self.calls.ask(&plugin, |id| ToPlugin::Listen(Numbered { id, body })).await? {
+            match self
+                .calls
+                .ask(&plugin, |id| ToPlugin::Listen(Numbered { id, body }))
+                .await?
+            {
                 Reply::Listened(result) => result,
                 _ => Err(unfitting(&plugin)),
             }
@@ -60,7 +69,11 @@ impl Recipients for KnownRecipients {
 
     fn devices(&self, user: User) -> BoxFuture<'_, Result<Arc<[Device]>, String>> {
         Box::pin(async move {
-            let subscriptions = self.push.subscriptions_of(user).await.map_err(|error| error.to_string())?;
+            let subscriptions = self
+                .push
+                .subscriptions_of(user)
+                .await
+                .map_err(|error| error.to_string())?;
             let devices = subscriptions.iter().map(|subscription| Device {
                 subscription: subscription.id,
                 transport: subscription.transport.as_str().into(),
@@ -71,9 +84,16 @@ impl Recipients for KnownRecipients {
         })
     }
 
-    fn token_dead(&self, subscription: i64, since_ms: Option<i64>) -> BoxFuture<'_, Result<bool, String>> {
+    fn token_dead(
+        &self,
+        subscription: i64,
+        since_ms: Option<i64>,
+    ) -> BoxFuture<'_, Result<bool, String>> {
         Box::pin(async move {
-            self.push.token_dead(subscription, since_ms).await.map_err(|error| error.to_string())
+            self.push
+                .token_dead(subscription, since_ms)
+                .await
+                .map_err(|error| error.to_string())
         })
     }
 }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::calls::Calls;
 use super::seams::{KnownRecipients, RunningListeners};
-use super::{Node, Routes};
+use super::{LogLevels, Node, Routes};
 use crate::bundle::{BundleError, Bundles, PluginsFolder, vet};
 use crate::config::{Config, ConfigError, Folder, Override, Registry, ValueError, host_keys};
 use crate::delivery::Delivery;
@@ -118,9 +118,14 @@ pub fn check(startup: &Startup) -> Vec<String> {
         }
     };
     let mut files: Vec<_> = match std::fs::read_dir(&startup.plugins) {
-        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+        Ok(entries) => entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .collect(),
         Err(error) => {
-            faults.push(format!("the plugins folder {} cannot be read: {error}", startup.plugins.display()));
+            faults.push(format!(
+                "the plugins folder {} cannot be read: {error}",
+                startup.plugins.display()
+            ));
             Vec::new()
         }
     };
@@ -172,9 +177,21 @@ impl Running {
         };
         let admin_socket = state.join("admin.sock");
         let admin = admin_listener(&admin_socket)?;
-        tasks.spawn(http::serve_tcp(internal, http::internal::router(node.clone()), ending.clone()));
-        tasks.spawn(http::serve_tcp(public, http::public_router(&node), ending.clone()));
-        tasks.spawn(http::serve_unix(admin, http::admin::router(node.clone(), ending.clone()), ending.clone()));
+        tasks.spawn(http::serve_tcp(
+            internal,
+            http::internal::router(node.clone()),
+            ending.clone(),
+        ));
+        tasks.spawn(http::serve_tcp(
+            public,
+            http::public_router(&node),
+            ending.clone(),
+        ));
+        tasks.spawn(http::serve_unix(
+            admin,
+            http::admin::router(node.clone(), ending.clone()),
+            ending.clone(),
+        ));
         tasks.spawn(plugins.follow());
         tasks.spawn(follow_config(node.clone()));
         let watching = config.watch();
@@ -242,7 +259,12 @@ async fn compose(config: Arc<Config>, state: &Path) -> Result<Arc<Node>, StartEr
         bundles: bundles.clone(),
         calls: calls.clone(),
     });
-    let push = Push::new(config.clone(), storage, Arc::new(ImapPasswordCheck::default()), listeners)?;
+    let push = Push::new(
+        config.clone(),
+        storage,
+        Arc::new(ImapPasswordCheck::default()),
+        listeners,
+    )?;
     let metrics = Arc::new(Metrics::default());
     let recipients = Arc::new(KnownRecipients { push: push.clone() });
     let delivery = Delivery::start(queue, recipients, metrics.clone());
@@ -255,6 +277,7 @@ async fn compose(config: Arc<Config>, state: &Path) -> Result<Arc<Node>, StartEr
         routes: Routes::default(),
         calls,
         penalties: Penalties::default(),
+        log_levels: LogLevels::default(),
         manifests: Mutex::default(),
         buckets: Mutex::default(),
         ready: AtomicBool::new(false),
@@ -264,7 +287,10 @@ async fn compose(config: Arc<Config>, state: &Path) -> Result<Arc<Node>, StartEr
 
 fn make_state_folder(state: &Path) -> Result<(), StartError> {
     use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state);
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state);
     made.map_err(|source| StartError::State {
         folder: state.to_owned(),
         source,
@@ -273,7 +299,13 @@ fn make_state_folder(state: &Path) -> Result<(), StartError> {
 
 async fn listen(config: &Config, key: &'static str) -> Result<TcpListener, StartError> {
     let address: String = config.snapshot().require(key)?;
-    TcpListener::bind(&address).await.map_err(|source| StartError::Listen { key, address, source })
+    TcpListener::bind(&address)
+        .await
+        .map_err(|source| StartError::Listen {
+            key,
+            address,
+            source,
+        })
 }
 
 fn url(listener: &TcpListener) -> Result<String, StartError> {

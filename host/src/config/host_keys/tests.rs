@@ -36,10 +36,7 @@ fn without_files_the_defaults_are_those_of_the_contract() {
         ("belfry.user.context", Some("1")),
         ("belfry.session.idle-timeout", Some("3600000")),
         ("belfry.session.limit", Some("100000")),
-        (
-            "belfry.http.public.trusted-proxies",
-            Some("127.0.0.1, ::1"),
-        ),
+        ("belfry.http.public.trusted-proxies", Some("127.0.0.1, ::1")),
         ("belfry.inbox.durability", Some("power")),
         ("belfry.log.format", None),
     ];

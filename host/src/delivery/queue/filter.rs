@@ -1,16 +1,41 @@
 //! Which entries and deliveries an operator means.
 
+use std::fmt;
+use std::str::FromStr;
+
 use rusqlite::types::Value;
+use serde::{Deserialize, Serialize};
 
 use super::model::State;
 
 /// Which half of the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Side {
     /// Entries that wait for a plugin.
     Inbox,
     /// Deliveries that wait for a transport.
     Outbox,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.table())
+    }
+}
+
+impl FromStr for Side {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "inbox" => Ok(Self::Inbox),
+            "outbox" => Ok(Self::Outbox),
+            other => Err(format!(
+                "{other:?} is no side of the queue: inbox or outbox"
+            )),
+        }
+    }
 }
 
 impl Side {

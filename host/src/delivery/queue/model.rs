@@ -2,7 +2,11 @@
 //!
 //! All times are milliseconds since the Unix epoch.
 
+use std::fmt;
+use std::str::FromStr;
+
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use serde::{Deserialize, Serialize};
 
 use super::payload::Payload;
 
@@ -10,7 +14,8 @@ use super::payload::Payload;
 pub type MessageKey = [u8; 16];
 
 /// Whether an entry or delivery is still to be worked on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// It will be handed out when its time has come.
     Waiting,
@@ -19,7 +24,8 @@ pub enum State {
 }
 
 /// What an inbox entry carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum EntryKind {
     /// An HTTP request that was accepted for a route of the target plugin.
     Report,
@@ -67,6 +73,29 @@ pub struct Delivery {
     pub expires_at: i64,
     /// How often it has failed.
     pub attempts: u32,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::Waiting => "waiting",
+            State::Dead => "dead",
+        })
+    }
+}
+
+impl FromStr for State {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "waiting" => Ok(State::Waiting),
+            "dead" => Ok(State::Dead),
+            other => Err(format!(
+                "{other:?} is no state of a delivery: waiting or dead"
+            )),
+        }
+    }
 }
 
 impl ToSql for State {
