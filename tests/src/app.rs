@@ -10,6 +10,8 @@ pub const CLIENT: &str = "open-xchange-mailapp";
 
 /// A client for both addresses; its connections are kept.
 pub fn client() -> Client {
+    // One that is installed already is the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().tcp_nodelay(true).build().unwrap()
 }
 

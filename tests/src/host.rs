@@ -126,6 +126,21 @@ impl Host {
         self.child.as_ref().map_or(0, |child| i32::try_from(child.id()).unwrap())
     }
 
+    /// The process of a plugin, where it runs in one of its own.
+    pub fn plugin_pid(&self, id: &str) -> Option<i32> {
+        let children = format!("/proc/{0}/task/{0}/children", self.pid());
+        let name = format!("belfryd: {id}\0");
+        // Each thread of the host may have started it.
+        let tasks = fs::read_dir(Path::new(&children).parent()?.parent()?).ok()?;
+        let mut pids = tasks
+            .filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok())
+            .flat_map(|pids| pids.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let is_it = |pid: &String| {
+            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(name.as_bytes()))
+        };
+        pids.find(is_it)?.parse().ok()
+    }
+
     /// Sets a property in a file of its own; a running host takes it up by itself.
     pub fn set(&self, key: &str, value: &str) {
         let file = self.folder.path().join("etc").join(format!("{key}.properties"));

@@ -10,6 +10,7 @@
 
 pub mod app;
 pub mod artifacts;
+pub mod crowd;
 pub mod dovecot;
 pub mod host;
 pub mod lmtp;

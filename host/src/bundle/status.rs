@@ -50,6 +50,8 @@ pub struct Status {
     pub state: State,
     /// Why it is not ACTIVE, or what a refused replacement lacks.
     pub reason: Option<String>,
+    /// Why the last generation that broke did so; stays when a new one runs.
+    pub last_failure: Option<String>,
     /// Where the last panic happened.
     pub backtrace: Option<String>,
     /// Where it runs.
@@ -94,6 +96,7 @@ impl Status {
             version: manifest.version.to_string(),
             state: State::Installed,
             reason: None,
+            last_failure: None,
             backtrace: None,
             isolation: settings.map_or(manifest.isolation, |settings| settings.isolation),
             start_level: settings.map_or(manifest.start_level, |settings| settings.start_level),

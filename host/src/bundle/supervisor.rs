@@ -238,7 +238,10 @@ impl Supervisor {
         running.generation.ready = None;
         let to_plugin = running.generation.to_plugin.clone();
         if std::mem::take(&mut self.configure_when_active) {
-            let configure = self.shared.counterpart().configuration(&self.artifact.manifest);
+            let configure = self
+                .shared
+                .counterpart()
+                .configuration(&self.artifact.manifest);
             // A link that has broken meanwhile is seen by its end.
             let _ = to_plugin.send(ToPlugin::Configure(configure));
         }
@@ -273,6 +276,7 @@ impl Supervisor {
         self.answer_waiting(Err(failed.reason.clone()));
         self.show(|status| {
             status.failures += 1;
+            status.last_failure = Some(failed.reason.clone());
             status.backtrace = failed.backtrace;
         });
         self.enter(State::Failed, Some(failed.reason));
@@ -395,12 +399,17 @@ impl Supervisor {
         let isolation = self.status.borrow().isolation;
         match &self.running {
             // It began with the configuration of before, and is told as soon as it can listen.
-            Some(running) if settings.enabled && settings.isolation == isolation && !running.is_active => {
+            Some(running)
+                if settings.enabled && settings.isolation == isolation && !running.is_active =>
+            {
                 self.configure_when_active = true;
             }
             Some(running) if settings.enabled && settings.isolation == isolation => {
                 let configure = counterpart.configuration(&self.artifact.manifest);
-                let _ = running.generation.to_plugin.send(ToPlugin::Configure(configure));
+                let _ = running
+                    .generation
+                    .to_plugin
+                    .send(ToPlugin::Configure(configure));
             }
             Some(_) => {
                 self.stop(State::Resolved).await;
@@ -439,9 +448,6 @@ impl Supervisor {
             status.state = state;
             status.reason = reason;
             status.since_ms = now_ms();
-            if state == State::Active {
-                status.backtrace = None;
-            }
         });
         let status = self.status.borrow().clone();
         tracing::info!(plugin = %self.id, version = status.version, state = %state, "plugin");

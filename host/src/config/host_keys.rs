@@ -213,6 +213,18 @@ fn keys_by_id() -> Vec<KeySpec> {
             "Private writable memory that the plugin's process may have, in MiB.",
         ),
         key(
+            "belfry.plugin.*.hang-timeout-ms",
+            number(100, 24 * 60 * 60 * 1000),
+            None,
+            "How long the plugin may leave a ping unanswered, in milliseconds; unset, 15000.",
+        ),
+        key(
+            "belfry.plugin.*.events-per-second",
+            number(1, 10_000_000),
+            None,
+            "Events that the plugin may publish each second, on average over 5 s; unset, 5000.",
+        ),
+        key(
             "belfry.provider.*.name",
             Kind::Text,
             None,
