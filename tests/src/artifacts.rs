@@ -15,7 +15,8 @@ const PACKAGES: [&str; 6] = [
 ];
 
 /// The folder with the programs and plugins, built from the sources as they are now. Where
-/// `BELFRY_ARTIFACTS` names a folder, its contents are taken instead: a release build, say.
+/// `BELFRY_ARTIFACTS` names a folder, its contents are taken instead: one that `cargo xtask dist`
+/// laid out, or where cargo puts a release build.
 ///
 /// # Panics
 ///
@@ -43,15 +44,18 @@ fn build() -> PathBuf {
 
 /// A program.
 pub fn program(name: &str) -> PathBuf {
-    folder().join(name)
+    first_that_exists([folder().join(name), folder().join("bin").join(name)])
 }
 
 /// A plugin's artifact.
 pub fn plugin(id: &str) -> PathBuf {
-    let in_target = folder().join(format!("lib{}.so", id.replace('-', "_")));
-    if in_target.exists() {
-        in_target
-    } else {
-        folder().join("plugins").join(format!("{id}.so"))
-    }
+    let library = folder().join(format!("lib{}.so", id.replace('-', "_")));
+    let laid_out = |kind: &str| folder().join(kind).join(format!("{id}.so"));
+    first_that_exists([library, laid_out("plugins"), laid_out("fixtures")])
+}
+
+/// The last one where none does, so that it is named in what fails.
+fn first_that_exists<const N: usize>(candidates: [PathBuf; N]) -> PathBuf {
+    let exists = candidates.iter().position(|candidate| candidate.is_file());
+    candidates[exists.unwrap_or(N - 1)].clone()
 }

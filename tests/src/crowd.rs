@@ -19,6 +19,15 @@ pub struct Crowd {
 impl Crowd {
     /// Starts a mail server, points the host at it, and has everybody subscribe.
     pub async fn gather(host: &Host, count: u32) -> Self {
+        Self::gather_with(host, count, true).await
+    }
+
+    /// Like [`Crowd::gather`], with iPhones only.
+    pub async fn gather_iphones(host: &Host, count: u32) -> Self {
+        Self::gather_with(host, count, false).await
+    }
+
+    async fn gather_with(host: &Host, count: u32, android: bool) -> Self {
         let login = |number: u32| format!("user{number}@example.com");
         let logins: Vec<_> = (0..count).map(login).collect();
         let users = logins.iter().map(|login| (login.as_str(), PASSWORD));
@@ -39,7 +48,9 @@ impl Crowd {
         for (number, login) in (0..count).zip(&logins) {
             let app = App::log_in(host, login, PASSWORD).await;
             assert!(app.subscribe("apns", &apns_token(number)).await.is_success());
-            assert!(app.subscribe("fcm", &fcm_token(number)).await.is_success());
+            if android {
+                assert!(app.subscribe("fcm", &fcm_token(number)).await.is_success());
+            }
             users.push(app.user());
         }
         Self { dovecot, users }

@@ -195,12 +195,17 @@ impl EventDispatcher {
         }
     }
 
+    fn readmit(&mut self) {
+        self.denied_until = None;
+        self.context.denied().remove(&self.plugin);
+    }
+
     /// Parks, denies and readmits.
     async fn look_after_time(&mut self) {
         let now = now_ms();
         if self.denied_until.is_some_and(|until| until <= now) {
             tracing::info!(plugin = %self.plugin, "the deny-listed handler is tried again");
-            self.denied_until = None;
+            self.readmit();
         }
         let oldest = self.in_hand.values().next().map(|in_hand| in_hand.since);
         if oldest.is_some_and(|since| now - since >= DENY_AFTER_MS) {

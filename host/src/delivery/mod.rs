@@ -18,8 +18,8 @@ mod tap;
 mod timers;
 mod upkeep;
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use belfry_plugin_api::event::{Event, Properties};
 use belfry_plugin_api::frame::{DeliveryDone, EventDone, ReportDone, ToPlugin};
@@ -93,6 +93,9 @@ struct Context {
     hold_ups: HoldUps,
     metrics: Arc<Metrics>,
     dispatchers: RwLock<Dispatchers>,
+    /// Plugins whose event handlers are deny-listed, and until when, in milliseconds since the
+    /// epoch.
+    denied: Mutex<BTreeMap<PluginId, i64>>,
     myself: std::sync::Weak<Context>,
 }
 
@@ -115,6 +118,10 @@ impl Context {
         self.dispatchers
             .write()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn denied(&self) -> MutexGuard<'_, BTreeMap<PluginId, i64>> {
+        self.denied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The dispatchers of the handlers that want an event.
@@ -182,10 +189,17 @@ impl Delivery {
             hold_ups: HoldUps::default(),
             metrics: metrics.clone(),
             dispatchers: RwLock::default(),
+            denied: Mutex::default(),
             myself: myself.clone(),
         });
         upkeep::spawn(queue, &context);
         Self { context }
+    }
+
+    /// Plugins whose event handlers are deny-listed: they leave events unanswered, and get none
+    /// until a time, in milliseconds since the epoch, or until they are started again.
+    pub fn denied(&self) -> BTreeMap<PluginId, i64> {
+        self.context.denied().clone()
     }
 
     /// The queue itself, for listings.

@@ -277,6 +277,7 @@ impl ReportDispatcher {
             route: stored.route,
             user,
             body: stored.body,
+            received_at_ms: Some(entry.accepted_at),
         })
     }
 

@@ -71,8 +71,17 @@ pub struct Uninstalled {
 
 pub(super) async fn list(State(Admin { node, .. }): State<Admin>) -> Json<PluginList> {
     let refused = node.bundles().refused().await;
+    let denied = node.delivery().denied();
+    let mut plugins = node.bundles().list().await;
+    for plugin in &mut plugins {
+        if denied.contains_key(&plugin.id) && plugin.reason.is_none() {
+            let reason =
+                "its event handler is deny-listed: it leaves events unanswered, which wait on disk";
+            plugin.reason = Some(reason.to_owned());
+        }
+    }
     Json(PluginList {
-        plugins: node.bundles().list().await,
+        plugins,
         refused: refused
             .into_iter()
             .map(|(file, fault)| RefusedFile { file, fault })
