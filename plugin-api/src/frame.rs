@@ -15,7 +15,7 @@ mod question;
 pub use codec::{DecodeError, MAX_FRAME_BYTES, Splitter, ToHost, ToPlugin};
 pub use delivery::{Delivery, DeliveryDone, Message, Outcome, Rendition, Scope};
 pub use listener::{Account, MailCredentials, Report, ReportDone};
-pub use log::{Level, LogRecord};
+pub use log::{Level, LogLevel, LogRecord};
 pub use question::{
     Answer, Answered, Configure, CredentialQuestion, EventDelivery, EventDone, Failed, Handled,
     HttpCall, HttpReply, Listen, Numbered, ProviderCredential, Publish, Ready, Start, Stop,

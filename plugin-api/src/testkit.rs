@@ -9,7 +9,7 @@ mod link;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Properties};
 use crate::frame::{
     Account, Answer, Answered, Configure, CredentialQuestion, Delivery, EventDelivery, Handled,
-    HttpCall, HttpReply, Listen, LogRecord, Numbered, Outcome, ProviderCredential, Report, Start,
-    Stop, ToHost, ToPlugin,
+    HttpCall, HttpReply, Level, Listen, LogLevel, LogRecord, Numbered, Outcome, ProviderCredential,
+    Report, Start, Stop, ToHost, ToPlugin,
 };
 use crate::manifest::Manifest;
 use crate::user::User;
@@ -101,6 +101,7 @@ impl TestHost {
             host_version: crate::describe::API_VERSION.to_owned(),
             data_folder: host.data_folder.path().display().to_string(),
             config,
+            log_level: Level::Debug,
         };
         host.say(&ToPlugin::Start(start))?;
         let ready = host
@@ -137,6 +138,7 @@ impl TestHost {
             route: route.to_owned(),
             user,
             body: Bytes::copy_from_slice(body.as_bytes()),
+            received_at_ms: now_ms(),
         };
         self.say(&ToPlugin::Reports(vec![report]))?;
         self.wait(move |frame| match frame {
@@ -300,6 +302,16 @@ impl TestHost {
         }
     }
 
+    /// Says from which level on records are wanted; at first from `debug` on. Plugins in one test
+    /// process share this.
+    ///
+    /// # Errors
+    ///
+    /// The plugin has ended.
+    pub fn log_from(&mut self, level: Level) -> Result<()> {
+        self.say(&ToPlugin::LogLevel(LogLevel { level }))
+    }
+
     /// Waits until the plugin has published an event, and returns all that it has published since
     /// the last call.
     ///
@@ -420,4 +432,11 @@ impl TestHost {
         let result = Ok(answered);
         self.say(&ToPlugin::Answer(Answer { id, result }))
     }
+}
+
+fn now_ms() -> Option<i64> {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
+    i64::try_from(now.as_millis()).ok()
 }

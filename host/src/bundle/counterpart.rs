@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use belfry_plugin_api::frame::{Configure, ToHost, ToPlugin};
+use belfry_plugin_api::frame::{Configure, Level, ToHost, ToPlugin};
 use belfry_plugin_api::manifest::{Isolation, Manifest, PluginId};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
@@ -33,6 +33,9 @@ pub trait Counterpart: Send + Sync + 'static {
 
     /// The values of a manifest's keys.
     fn configuration(&self, manifest: &Manifest) -> Configure;
+
+    /// From which level on log records of a plugin are wanted.
+    fn log_level(&self, id: &PluginId) -> Level;
 
     /// A plugin was installed, or has another manifest from now on.
     ///

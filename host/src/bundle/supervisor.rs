@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use belfry_plugin_api::describe::API_VERSION;
 use belfry_plugin_api::frame::{Failed, Start, ToPlugin};
 use belfry_plugin_api::manifest::{Isolation, PluginId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -217,9 +216,10 @@ impl Supervisor {
         }
         let start = Start {
             generation,
-            host_version: API_VERSION.to_owned(),
+            host_version: env!("CARGO_PKG_VERSION").to_owned(),
             data_folder: data_folder.display().to_string(),
             config: counterpart.configuration(&artifact.manifest),
+            log_level: counterpart.log_level(&self.id),
         };
         Ok(Some(Generation::tend(
             artifact.manifest.clone(),

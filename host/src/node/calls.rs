@@ -45,6 +45,14 @@ impl Calls {
         self.lock().remove(id);
     }
 
+    /// Tells a plugin, where it runs.
+    pub(super) fn tell(&self, id: &PluginId, frame: ToPlugin) {
+        if let Some(port) = self.lock().get(id) {
+            // One that has broken meanwhile has nothing to be told.
+            let _ = port.to_plugin.send(frame);
+        }
+    }
+
     /// Tells all plugins that run.
     pub(super) fn tell_all(&self, frame: &ToPlugin) {
         for port in self.lock().values() {

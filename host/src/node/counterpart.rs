@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use belfry_plugin_api::event::{Event, Topic};
 use belfry_plugin_api::frame::{
-    Answer, Answered, Configure, CredentialQuestion, Numbered, ToHost, ToPlugin,
+    Answer, Answered, Configure, CredentialQuestion, Level, Numbered, ToHost, ToPlugin,
 };
 use belfry_plugin_api::manifest::{Manifest, PluginId, ServiceKind};
 use belfry_plugin_api::{Error, Result};
@@ -51,6 +51,10 @@ impl Counterpart for Node {
         Configure {
             values: self.config.snapshot().values_for(&manifest.id),
         }
+    }
+
+    fn log_level(&self, id: &PluginId) -> Level {
+        self.log_levels.of(id)
     }
 
     fn installed(&self, manifest: &Arc<Manifest>) -> Result<(), String> {
@@ -181,7 +185,7 @@ impl Node {
             ToHost::CredentialChanged(which) => self.credential_changed(which),
             ToHost::Log(records) => {
                 for record in records {
-                    if self.log_levels.takes(id, record.level) && self.may_log(id) {
+                    if record.level <= self.log_levels.of(id) && self.may_log(id) {
                         logs::write(id, &record);
                     }
                 }

@@ -13,11 +13,10 @@ const USUAL: Level = Level::Info;
 
 /// From which level on records are taken from each plugin, until the host ends.
 #[derive(Default)]
-pub struct LogLevels(RwLock<BTreeMap<PluginId, Level>>);
+pub(super) struct LogLevels(RwLock<BTreeMap<PluginId, Level>>);
 
 impl LogLevels {
-    /// Takes records from this level on; without one, from the usual one on.
-    pub fn set(&self, plugin: &PluginId, level: Option<Level>) {
+    pub(super) fn set(&self, plugin: &PluginId, level: Option<Level>) {
         // Changes are single inserts and removes; a panic leaves the map whole.
         let mut levels = self.0.write().unwrap_or_else(PoisonError::into_inner);
         match level {
@@ -26,9 +25,9 @@ impl LogLevels {
         }
     }
 
-    pub(super) fn takes(&self, plugin: &PluginId, level: Level) -> bool {
+    pub(super) fn of(&self, plugin: &PluginId) -> Level {
         let levels = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        level <= levels.get(plugin).copied().unwrap_or(USUAL)
+        levels.get(plugin).copied().unwrap_or(USUAL)
     }
 }
 
@@ -67,12 +66,13 @@ mod tests {
     fn a_plugin_is_listened_to_from_its_own_level_on() {
         let (one, other): (PluginId, PluginId) = ("one".parse().unwrap(), "other".parse().unwrap());
         let levels = LogLevels::default();
-        assert!(levels.takes(&one, Level::Info) && !levels.takes(&one, Level::Debug));
+        assert_eq!(levels.of(&one), Level::Info);
         levels.set(&one, Some(Level::Debug));
-        assert!(levels.takes(&one, Level::Debug) && !levels.takes(&other, Level::Debug));
-        levels.set(&one, Some(Level::Error));
-        assert!(!levels.takes(&one, Level::Warn));
+        assert_eq!(
+            (levels.of(&one), levels.of(&other)),
+            (Level::Debug, Level::Info)
+        );
         levels.set(&one, None);
-        assert!(levels.takes(&one, Level::Info));
+        assert_eq!(levels.of(&one), Level::Info);
     }
 }

@@ -18,13 +18,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use belfry_plugin_api::event::{Event, Properties};
 use belfry_plugin_api::frame::{
-    CredentialQuestion, HttpCall, HttpReply, Numbered, ProviderCredential, ToPlugin,
+    CredentialQuestion, HttpCall, HttpReply, Level, LogLevel, Numbered, ProviderCredential,
+    ToPlugin,
 };
 use belfry_plugin_api::manifest::{Manifest, PluginId, ServiceKind};
 use belfry_plugin_api::{Error, Result};
 
 use self::calls::{Calls, Reply};
-pub use self::logs::LogLevels;
+use self::logs::LogLevels;
 pub use self::routes::{Lookup, Routed, Routes};
 pub use self::start::{Running, StartError, Startup, check};
 use crate::bundle::{Bundles, State, Status};
@@ -105,9 +106,13 @@ impl Node {
         &self.penalties
     }
 
-    /// Which log records are taken from plugins.
-    pub fn log_levels(&self) -> &LogLevels {
-        &self.log_levels
+    /// Logs what a plugin says from this level on, until the host ends; without one, from the
+    /// usual one on. Plugins that cannot be told keep to what they say, and the rest is dropped.
+    pub fn set_log_level(&self, plugin: &PluginId, level: Option<Level>) {
+        self.log_levels.set(plugin, level);
+        let level = self.log_levels.of(plugin);
+        self.calls
+            .tell(plugin, ToPlugin::LogLevel(LogLevel { level }));
     }
 
     /// Whether the host has started and is not ending.

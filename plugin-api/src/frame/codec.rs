@@ -4,8 +4,8 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Answer, Configure, CredentialQuestion, Delivery, DeliveryDone, EventDelivery, EventDone,
-    Failed, HttpCall, HttpReply, Listen, LogRecord, Numbered, ProviderCredential, Publish, Ready,
-    Report, ReportDone, Start, Stop,
+    Failed, HttpCall, HttpReply, Listen, LogLevel, LogRecord, Numbered, ProviderCredential,
+    Publish, Ready, Report, ReportDone, Start, Stop,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -147,6 +147,8 @@ frames! {
         CredentialChanged(CredentialQuestion) = "credential-changed",
         /// The answer to a question of the plugin's.
         Answer(Answer) = "answer",
+        /// From which level on log records are wanted from now on.
+        LogLevel(LogLevel) = "log-level",
         /// Say that you live.
         Ping(u64) = "ping",
         /// End.

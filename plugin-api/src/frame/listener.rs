@@ -18,6 +18,10 @@ pub struct Report {
     pub user: Option<User>,
     /// The body as it came.
     pub body: Bytes,
+    /// When the host accepted it, in milliseconds since the epoch. A report that waited for the
+    /// plugin is older than it looks. `None` from hosts before plugin-api 0.1.1.
+    #[serde(default)]
+    pub received_at_ms: Option<i64>,
 }
 
 impl Report {

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Properties};
 use crate::frame::delivery::Message;
 use crate::frame::listener::Account;
+use crate::frame::log::Level;
 use crate::manifest::ServiceKind;
 use crate::secret::Secret;
 
@@ -23,6 +24,14 @@ pub struct Start {
     pub data_folder: String,
     /// The configuration.
     pub config: Configure,
+    /// From which level on log records are wanted.
+    #[serde(default = "level_before_it_was_said")]
+    pub log_level: Level,
+}
+
+/// A host before plugin-api 0.1.1 says no level. It chooses among all records from this one on.
+fn level_before_it_was_said() -> Level {
+    Level::Debug
 }
 
 /// The values of all keys of the manifest that have one.

@@ -1,27 +1,44 @@
 //! From `tracing` in the plugin to the host's log.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::{Registry, reload};
 
 use super::outbound::Outbound;
 use super::threads;
-use crate::frame::{LogRecord, ToHost};
+use crate::frame::{Level, LogRecord, ToHost};
+
+/// From which level on records are made at all.
+static WANTED: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 /// Sends `tracing` events of this artifact to the host from now on. Each artifact has its own
 /// copy of `tracing`'s statics, so this touches nobody else.
 pub(super) fn install(outbound: Outbound) {
+    let (wanted, handle) = reload::Layer::new(LevelFilter::INFO);
     let subscriber = tracing_subscriber::registry()
-        .with(tracing_subscriber::filter::LevelFilter::DEBUG)
+        .with(wanted)
         .with(ToHostLayer {
             otherwise: outbound,
             dropped: AtomicU64::new(0),
         });
     // In a test several plugins share one copy, which is installed already.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        // Nobody else sets it: it is set behind the one successful installation.
+        let _ = WANTED.set(handle);
+    }
+}
+
+/// Makes records from this level on, as the host wants them.
+pub(super) fn want(level: Level) {
+    let Some(wanted) = WANTED.get() else { return };
+    // The subscriber, without which this fails, stays for as long as the artifact.
+    let _ = wanted.reload(LevelFilter::from_level(level.into()));
 }
 
 struct ToHostLayer {

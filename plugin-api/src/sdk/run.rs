@@ -147,6 +147,7 @@ async fn first_frame(
 ) -> Result<Option<(Start, Host)>, Failed> {
     match frames.recv().await {
         Some(ToPlugin::Start(start)) => {
+            log::want(start.log_level);
             let host = Host::new(outbound.clone(), &start);
             Ok(Some((start, host)))
         }
@@ -180,6 +181,7 @@ async fn started<P: Exported>(
             frame = frames.recv() => match frame {
                 Some(ToPlugin::Answer(answer)) => host.answered(answer),
                 Some(ToPlugin::Ping(number)) => pong(outbound, number),
+                Some(ToPlugin::LogLevel(wanted)) => log::want(wanted.level),
                 Some(ToPlugin::Stop(_)) | None => {
                     starting.abort();
                     return Ok(None);
@@ -295,6 +297,7 @@ impl<P: Exported> Work<P> {
                     .spawn(async move { plugin.credential_changed(which.provider).await });
             }
             ToPlugin::Answer(answer) => self.host.answered(answer),
+            ToPlugin::LogLevel(wanted) => log::want(wanted.level),
             ToPlugin::Ping(number) => pong(&self.outbound, number),
             ToPlugin::Start(_) | ToPlugin::Stop(_) => {
                 tracing::warn!("the host said start or stop twice");

@@ -110,7 +110,23 @@ fn fields_that_an_older_host_left_out_have_their_defaults() {
         ("path", "/page".into()),
     ]);
     let error = map([("Err", map([("message", "no".into())]))]);
+    let start = map([
+        ("generation", 1.into()),
+        ("host_version", "0.1.0".into()),
+        ("data_folder", "/tmp".into()),
+        ("config", map([("values", map([]))])),
+    ]);
     has_defaults([
+        (
+            start,
+            ToPlugin::Start(Start {
+                generation: 1,
+                host_version: "0.1.0".into(),
+                data_folder: "/tmp".into(),
+                config: Configure::default(),
+                log_level: Level::Debug,
+            }),
+        ),
         (
             [delivery].into(),
             ToPlugin::Deliveries(vec![Delivery {
@@ -133,6 +149,7 @@ fn fields_that_an_older_host_left_out_have_their_defaults() {
                 route: "mail".into(),
                 user: None,
                 body: "{}".into(),
+                received_at_ms: None,
             }]),
         ),
         (

@@ -183,6 +183,7 @@ fn a_frame_that_is_too_large_is_not_begun() {
         route: "mail".into(),
         user: None,
         body: body.into(),
+        received_at_ms: None,
     };
     let mut buffer = BytesMut::from(&b"what was there"[..]);
     let error = ToPlugin::Reports(vec![report])

@@ -46,6 +46,7 @@ pub(crate) fn to_plugin() -> Vec<ToPlugin> {
         route: "mail".into(),
         user: Some(USER),
         body: "{}".into(),
+        received_at_ms: Some(1_790_000_000_000),
     };
     let call = HttpCall {
         route: "page".into(),
@@ -60,6 +61,7 @@ pub(crate) fn to_plugin() -> Vec<ToPlugin> {
         host_version: "0.1.0".into(),
         data_folder: "/tmp".into(),
         config: configure(),
+        log_level: Level::Trace,
     };
     let listen = |credentials| {
         let account = Account {
@@ -96,6 +98,7 @@ pub(crate) fn to_plugin() -> Vec<ToPlugin> {
         answer(Ok(Answered::Answers(vec![properties()]))),
         answer(Ok(Answered::Credential(Some(credential())))),
         answer(Err(Error::permanent("no"))),
+        ToPlugin::LogLevel(LogLevel { level: Level::Warn }),
         ToPlugin::Ping(5),
         ToPlugin::Stop(Stop { deadline_ms: 5_000 }),
     ]

@@ -37,6 +37,7 @@ pub(crate) fn to_plugin() -> impl Strategy<Value = ToPlugin> {
         question().prop_map(ToPlugin::CredentialChanged),
         (any::<u64>(), result(answered))
             .prop_map(|(id, result)| ToPlugin::Answer(Answer { id, result })),
+        level().prop_map(|level| ToPlugin::LogLevel(LogLevel { level })),
         any::<u64>().prop_map(ToPlugin::Ping),
         any::<u64>().prop_map(|deadline_ms| ToPlugin::Stop(Stop { deadline_ms })),
     ]
@@ -133,28 +134,42 @@ fn event() -> impl Strategy<Value = Event> + Clone {
     })
 }
 
+fn level() -> impl Strategy<Value = Level> {
+    select(vec![
+        Level::Error,
+        Level::Warn,
+        Level::Info,
+        Level::Debug,
+        Level::Trace,
+    ])
+}
+
 fn configure() -> impl Strategy<Value = Configure> {
     btree_map(text(), secret(), 0..4).prop_map(|values| Configure { values })
 }
 
 fn start() -> impl Strategy<Value = Start> {
-    (any::<u64>(), text(), text(), configure()).prop_map(
-        |(generation, host_version, data_folder, config)| Start {
+    (any::<u64>(), text(), text(), configure(), level()).prop_map(
+        |(generation, host_version, data_folder, config, log_level)| Start {
             generation,
             host_version,
             data_folder,
             config,
+            log_level,
         },
     )
 }
 
 fn report() -> impl Strategy<Value = Report> {
-    (any::<i64>(), text(), of(user()), bytes()).prop_map(|(id, route, user, body)| Report {
-        id,
-        route,
-        user,
-        body,
-    })
+    (any::<i64>(), text(), of(user()), bytes(), of(any::<i64>())).prop_map(
+        |(id, route, user, body, received_at_ms)| Report {
+            id,
+            route,
+            user,
+            body,
+            received_at_ms,
+        },
+    )
 }
 
 fn delivery() -> impl Strategy<Value = Delivery> {
@@ -282,14 +297,7 @@ fn kind() -> impl Strategy<Value = ServiceKind> {
 }
 
 fn record() -> impl Strategy<Value = LogRecord> {
-    let level = select(vec![
-        Level::Error,
-        Level::Warn,
-        Level::Info,
-        Level::Debug,
-        Level::Trace,
-    ]);
-    (level, text(), text(), vec((text(), text()), 0..4)).prop_map(
+    (level(), text(), text(), vec((text(), text()), 0..4)).prop_map(
         |(level, target, message, fields)| LogRecord {
             level,
             target,

@@ -60,7 +60,7 @@ pub(super) async fn set_level(
             .map_err(Refusal::failed)?;
     } else {
         node.bundles().status(&id).await?;
-        node.log_levels().set(&id, level);
+        node.set_log_level(&id, level);
     }
     tracing::info!(id = %id, level = level.map(name), "the operator changed what is logged");
     Ok((StatusCode::OK, Json(SetLevel { level })))
