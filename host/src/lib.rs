@@ -4,6 +4,7 @@
 pub mod bundle;
 pub mod children;
 pub mod config;
+pub mod ctl;
 pub mod delivery;
 pub mod events;
 pub mod http;

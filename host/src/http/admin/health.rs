@@ -197,7 +197,16 @@ fn plugin(node: &Node, status: &Status) -> Option<Problem> {
     let about = format!("plugin {}", status.id);
     let reason = status.reason.clone();
     if status.state == PluginState::Active {
-        return reason.map(|reason| Problem::fault(about, reason));
+        let failed_before = || {
+            let last = status.last_failure.as_ref()?;
+            let what = format!(
+                "it runs, but failed {} times, last because {last}",
+                status.failures
+            );
+            Some(Problem::notice(&about, what))
+        };
+        let fault = reason.map(|reason| Problem::fault(&about, reason));
+        return fault.or_else(failed_before);
     }
     let key = format!("belfry.plugin.{}.enabled", status.id);
     let is_enabled = node
