@@ -1,0 +1,53 @@
+//! What each step of `cargo xtask test` does.
+
+use anyhow::Result;
+
+use crate::dist::{self, Profile};
+use crate::process::{cargo, run};
+use crate::{packages, tools};
+
+/// Tells tests where programs and plugins are laid out.
+const ARTIFACTS_VARIABLE: &str = "BELFRY_ARTIFACTS";
+
+pub(super) fn packages() -> Result<()> {
+    let needs: Vec<_> = [&packages::COMPILERS[..], &packages::DOVECOT].concat();
+    packages::install(&needs)
+}
+
+pub(super) fn format() -> Result<()> {
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    let fuzz = "fuzz/Cargo.toml";
+    run(&mut cargo(&["fmt", "--check", "--manifest-path", fuzz]))
+}
+
+pub(super) fn unused() -> Result<()> {
+    run(&mut tools::MACHETE.command()?)
+}
+
+pub(super) fn deny(advisories: bool) -> Result<()> {
+    let mut deny = tools::DENY.command()?;
+    deny.args(["check", "bans", "licenses", "sources"]);
+    if advisories {
+        deny.arg("advisories");
+    }
+    run(&mut deny)
+}
+
+pub(super) fn clippy() -> Result<()> {
+    let mut clippy = cargo(&["clippy", "--workspace", "--all-targets", "--locked"]);
+    run(clippy.args(["--", "-D", "warnings"]))
+}
+
+pub(super) fn build() -> Result<()> {
+    dist::lay_out(Profile::Debug).map(drop)
+}
+
+pub(super) fn tests() -> Result<()> {
+    let mut tests = cargo(&["test", "--workspace", "--locked"]);
+    run(tests.env(ARTIFACTS_VARIABLE, Profile::Debug.folder()))
+}
+
+pub(super) fn docs() -> Result<()> {
+    let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
+    run(docs.env("RUSTDOCFLAGS", "-D warnings"))
+}
