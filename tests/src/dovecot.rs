@@ -111,10 +111,7 @@ impl Builder {
     /// # Errors
     /// Where Dovecot is not installed, cannot be started, or says that something is wrong.
     pub async fn start(self) -> anyhow::Result<Dovecot> {
-        let program = packages::require("dovecot", &PACKAGES)?;
-        for part in ["/usr/lib/dovecot/imap", "/usr/lib/dovecot/lmtp"] {
-            packages::require(part, &PACKAGES)?;
-        }
+        let program = program()?;
         // Socket paths end at 107 bytes, so the folder is not wherever TMPDIR says.
         let folder = tempfile::Builder::new()
             .prefix("belfry-dovecot-")
@@ -143,6 +140,11 @@ pub struct Dovecot {
 }
 
 impl Dovecot {
+    /// Whether it can be started here: its programs are installed.
+    pub fn is_installed() -> bool {
+        program().is_ok()
+    }
+
     /// A Dovecot without users and drivers, to add to.
     pub fn builder() -> Builder {
         Builder::default()
@@ -279,6 +281,14 @@ impl Dovecot {
         self.master = Some(master);
         Ok(())
     }
+}
+
+/// The program, where all that it needs is installed.
+fn program() -> Result<PathBuf, packages::Missing> {
+    for part in ["/usr/lib/dovecot/imap", "/usr/lib/dovecot/lmtp"] {
+        packages::require(part, &PACKAGES)?;
+    }
+    packages::require("dovecot", &PACKAGES)
 }
 
 /// Whether our Dovecot, told by its folder, greets on a port.
