@@ -78,7 +78,11 @@ impl Control {
 }
 
 fn usual_filter() -> EnvFilter {
-    EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| filter(DEFAULT_LEVEL))
+    // What the variable says of plugins comes later, and so holds.
+    let asked = std::env::var(VARIABLE).ok();
+    let asked =
+        asked.and_then(|asked| EnvFilter::try_new(format!("{PLUGIN_TARGET}=trace,{asked}")).ok());
+    asked.unwrap_or_else(|| filter(DEFAULT_LEVEL))
 }
 
 fn filter(level: &str) -> EnvFilter {

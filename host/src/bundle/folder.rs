@@ -75,7 +75,8 @@ impl PluginsFolder {
                     levels.entry(level).or_default().push((file, artifact));
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a file in the plugins folder is not installed")
+                    tracing::error!(%error, "a file in the plugins folder is not installed");
+                    this.bundles.remember_refused(&file, &error).await;
                 }
             }
         }
@@ -93,7 +94,10 @@ impl PluginsFolder {
                         this.plugins.insert(file, id.clone());
                         ids.push(id);
                     }
-                    Err(error) => tracing::error!(%error, "a plugin is not installed"),
+                    Err(error) => {
+                        tracing::error!(%error, "a plugin is not installed");
+                        this.bundles.remember_refused(&file, &error).await;
+                    }
                 }
             }
             for id in ids {

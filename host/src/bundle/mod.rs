@@ -181,14 +181,35 @@ impl Bundles {
     ///
     /// The file is refused, and what runs goes on; or the host cannot keep it.
     pub async fn install(&self, file: &Path, by_command: bool) -> Result<PluginId, BundleError> {
-        let artifact = self.admit(file).await?;
+        let artifact = self.admit(file).await;
+        if !by_command && let Err(error) = &artifact {
+            self.remember_refused(file, error).await;
+        }
+        let artifact = artifact?;
         let id = artifact.manifest.id.clone();
         if by_command {
             let source = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
             self.wish(&id, |wish| wish.installed_from = Some(source))?;
         }
-        self.put(artifact, file).await?;
-        Ok(id)
+        let put = self.put(artifact, file).await;
+        // Why a replacement was refused is part of its plugin's status.
+        if !by_command
+            && let Err(error) = &put
+            && self.status(&id).await.is_err()
+        {
+            self.remember_refused(file, error).await;
+        }
+        put.map(|()| id)
+    }
+
+    /// Lists a file among those that were refused, until it changes or goes. One that is named in
+    /// a command is not listed: whoever named it was told.
+    async fn remember_refused(&self, file: &Path, error: &BundleError) {
+        let fault = match error {
+            BundleError::Refused { fault, .. } => fault.to_string(),
+            other => other.to_string(),
+        };
+        self.refused.lock().await.insert(file.to_owned(), fault);
     }
 
     /// Updates a plugin from a file, or from the one that it came from.
@@ -197,6 +218,7 @@ impl Bundles {
     ///
     /// As [`Bundles::install`]; or the file holds another plugin.
     pub async fn update(&self, id: &PluginId, file: Option<&Path>) -> Result<(), BundleError> {
+        let is_named = file.is_some();
         let file = match file {
             Some(file) => file.to_owned(),
             None => self.status(id).await?.source,
@@ -211,21 +233,24 @@ impl Bundles {
                 wanted,
             });
         }
-        self.put(artifact, &file).await
+        self.put(artifact, &file).await?;
+        if is_named && self.wishes.of(id).installed_from.is_some() {
+            // Otherwise the next start of the host would bring the old one back.
+            self.wish(id, |wish| wish.installed_from = Some(file))?;
+        }
+        Ok(())
     }
 
     async fn admit(&self, file: &Path) -> Result<Artifact, BundleError> {
         let artifacts = self.shared.artifacts.clone();
         let path = file.to_owned();
         let vetted = tokio::task::spawn_blocking(move || artifacts.admit(&path)).await;
-        let mut refused = self.refused.lock().await;
         match vetted {
             Ok(Ok(artifact)) => {
-                refused.remove(file);
+                self.refused.lock().await.remove(file);
                 Ok(artifact)
             }
             Ok(Err(fault)) => {
-                refused.insert(file.to_owned(), fault.to_string());
                 let file = file.to_owned();
                 Err(BundleError::Refused { file, fault })
             }

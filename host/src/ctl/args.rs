@@ -14,14 +14,24 @@ use crate::config::Value;
 use crate::delivery::queue::{Side, State};
 use crate::http::admin::Reference;
 
-const EXIT_STATUS: &str = "\
+#[cfg(test)]
+mod tests;
+
+macro_rules! exit_status {
+    () => {
+        "\
 Exit status:
   0  it is done
   1  it was refused or failed; one line on standard error says what, why, and what to do
   2  wrong usage
-  3  no host answers at the socket";
+  3  no host answers at the socket"
+    };
+}
 
-const EXAMPLES: &str = "\
+const EXIT_STATUS: &str = exit_status!();
+
+const EXAMPLES: &str = concat!(
+    "\
 Examples:
   belfryctl plugin list
   belfryctl plugin update mobile-push
@@ -30,11 +40,9 @@ Examples:
   belfryctl delivery list --state dead
   belfryctl delivery retry outbox:17 outbox:18
 
-Exit status:
-  0  it is done
-  1  it was refused or failed; one line on standard error says what, why, and what to do
-  2  wrong usage
-  3  no host answers at the socket";
+",
+    exit_status!()
+);
 
 /// Shows and steers a running Belfry host.
 ///
@@ -50,10 +58,10 @@ pub(super) struct Arguments {
     pub(super) command: Command,
 }
 
-/// Lists the users whose new mail is heard of, one line a listener:
-/// user=249, context=1, permanent=true
+/// Lists the users whose new mail is heard of
 ///
-/// They are sorted by context, then user. It is `belfryctl listpushusers` under its old name.
+/// One line a listener: `user=249, context=1, permanent=true`. A listener is permanent where it
+/// outlives the user's sessions. They are sorted by context, then user. It is `belfryctl listpushusers` under its old name.
 #[derive(Debug, Parser)]
 #[command(name = "listpushusers", version, after_help = EXIT_STATUS)]
 pub(super) struct ListPushUsers {
@@ -164,6 +172,9 @@ pub(super) enum Plugin {
     ///
     /// The new one starts beside the old one, and takes over when it is ready. Where it does not
     /// get ready, the old one goes on.
+    ///
+    /// A plugin that lies in the plugins folder is best updated by replacing its file there: when
+    /// the host starts anew, it takes that one.
     Update {
         /// The plugin's id
         id: PluginId,
@@ -367,44 +378,4 @@ pub(super) enum Level {
 
 fn duration(text: &str) -> Result<Duration, String> {
     Duration::from_text(text).ok_or_else(|| format!("write {}", Duration::WANTED))
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
-        ListPushUsers::command().debug_assert();
-    }
-
-    #[test]
-    fn deliveries_are_not_retried_or_purged_by_accident() {
-        let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
-        for verb in ["retry", "purge"] {
-            assert!(parse(&format!("belfryctl delivery {verb}")).is_err());
-            assert!(parse(&format!("belfryctl delivery {verb} --all")).is_ok());
-            assert!(
-                parse(&format!(
-                    "belfryctl delivery {verb} --state dead --older-than 2h"
-                ))
-                .is_ok()
-            );
-            assert!(parse(&format!("belfryctl delivery {verb} outbox:1 inbox:2")).is_ok());
-            assert!(parse(&format!("belfryctl delivery {verb} outbox:1 --all")).is_err());
-            assert!(parse(&format!("belfryctl delivery {verb} 17")).is_err());
-        }
-    }
-
-    #[test]
-    fn common_options_stand_anywhere() {
-        let parsed =
-            Arguments::try_parse_from("belfryctl plugin list --json --socket /s".split(' '));
-        let common = parsed.unwrap().common;
-        assert!(common.json);
-        assert_eq!(common.socket, PathBuf::from("/s"));
-    }
 }

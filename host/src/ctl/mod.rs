@@ -1,6 +1,6 @@
 //! The command-line client: `belfryctl`, and `listpushusers` by its old name.
 //!
-//! It speaks to the [admin API](crate::http::admin) over the host's socket. [`args`] is what can
+//! It speaks to the [admin API](crate::http::admin) over the host's socket. `args` is what can
 //! be typed; each group of verbs has a file of its own.
 
 mod args;

@@ -124,7 +124,7 @@ fn reason(status: &Status) -> Option<String> {
     let failed_before = || {
         let last = status.last_failure.as_ref()?;
         Some(format!(
-            "failed {} times, last because {last}",
+            "failed {} times; the last time: {last}",
             status.failures
         ))
     };

@@ -14,14 +14,17 @@ use crate::http::admin::{
 
 pub(super) async fn listeners(client: &Client, output: &Output) -> Result<(), Failure> {
     let list: ListenerList = client.get(["listeners"]).await?;
-    output.answer(&list, |list| {
-        let hearing = list.listeners.iter().filter(|listener| listener.hears);
-        let lines = hearing.map(|listener| {
-            let (user, context, permanent) = (listener.user, listener.context, listener.permanent);
-            format!("user={user}, context={context}, permanent={permanent}\n")
-        });
-        lines.collect()
-    })
+    output.answer(&list, lines)
+}
+
+/// The lines of the tool that operators know; scripts read them.
+fn lines(list: &ListenerList) -> String {
+    let hearing = list.listeners.iter().filter(|listener| listener.hears);
+    let lines = hearing.map(|listener| {
+        let (user, context, permanent) = (listener.user, listener.context, listener.permanent);
+        format!("user={user}, context={context}, permanent={permanent}\n")
+    });
+    lines.collect()
 }
 
 pub(super) async fn registration(
@@ -144,5 +147,34 @@ pub(super) async fn user(client: &Client, output: &Output, verb: Users) -> Resul
             let removed: Removed = client.ask(target, None::<&()>).await?;
             output.answer(&removed, |_| format!("user {user} is removed\n"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::admin::ListenerEntry;
+
+    fn listener(user: u32, permanent: bool, hears: bool) -> ListenerEntry {
+        ListenerEntry {
+            user,
+            context: 1,
+            permanent,
+            plugin: "push-dovecot".parse().unwrap(),
+            hears,
+            state: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_listener_that_hears_is_one_line_of_the_known_form() {
+        let listeners = vec![
+            listener(249, true, true),
+            listener(250, true, false),
+            listener(251, false, true),
+        ];
+        let expected =
+            "user=249, context=1, permanent=true\nuser=251, context=1, permanent=false\n";
+        assert_eq!(lines(&ListenerList { listeners }), expected);
     }
 }

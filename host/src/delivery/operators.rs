@@ -1,5 +1,8 @@
 //! What operators ask of inbox and outbox.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use belfry_plugin_api::event::Event;

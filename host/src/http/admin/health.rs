@@ -200,7 +200,7 @@ fn plugin(node: &Node, status: &Status) -> Option<Problem> {
         let failed_before = || {
             let last = status.last_failure.as_ref()?;
             let what = format!(
-                "it runs, but failed {} times, last because {last}",
+                "it runs, but failed {} times; the last time: {last}",
                 status.failures
             );
             Some(Problem::notice(&about, what))

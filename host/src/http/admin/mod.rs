@@ -13,6 +13,8 @@ mod log;
 mod plugins;
 mod refusal;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod users;
 
 use std::future::Future;
