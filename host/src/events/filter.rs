@@ -58,7 +58,8 @@ impl Node {
                 let exact = properties.get(name);
                 let value = exact.or_else(|| {
                     let mut all = properties.iter();
-                    all.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+                    all.find(|(other, _)| other.eq_ignore_ascii_case(name))
+                        .map(|(_, value)| value)
                 });
                 value.is_some_and(|value| test.passes(value))
             }
@@ -72,7 +73,11 @@ impl Test {
             return matches!(self, Self::Present) || values.iter().any(|one| self.passes(one));
         }
         let order = |wanted: &str| match value {
-            Value::Integer(number) => wanted.trim().parse().ok().map(|wanted: i64| number.cmp(&wanted)),
+            Value::Integer(number) => wanted
+                .trim()
+                .parse()
+                .ok()
+                .map(|wanted: i64| number.cmp(&wanted)),
             other => Some(other.to_string().as_str().cmp(wanted)),
         };
         match self {
@@ -87,12 +92,19 @@ impl Test {
 }
 
 fn folded(text: &str) -> String {
-    text.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
+    text.chars()
+        .filter(|c| !c.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 fn like(text: &str, parts: &[String]) -> bool {
-    let [first, middle @ .., last] = parts else { return false };
-    let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
+    let [first, middle @ .., last] = parts else {
+        return false;
+    };
+    let Some(mut rest) = text.strip_prefix(first.as_str()) else {
+        return false;
+    };
     for part in middle {
         match rest.find(part.as_str()) {
             Some(at) => rest = &rest[at + part.len()..],
@@ -196,15 +208,20 @@ impl Parser<'_> {
             return Err(self.error("the name of a property is missing"));
         }
         let operator = self.next();
-        if matches!(operator, Some('<' | '>' | '~')) && self.next() != Some('=') {
-            return Err(self.error("'=' is missing"));
+        if matches!(operator, Some('<' | '>' | '~')) {
+            if self.peek() != Some('=') {
+                return Err(self.error("'=' is missing"));
+            }
+            self.next();
         }
         let mut parts = self.value()?;
         let wildcards = parts.len() - 1;
         let first = parts.first_mut().map(std::mem::take).unwrap_or_default();
         let test = match (operator, wildcards) {
             (Some('='), 0) => Test::Equal(first),
-            (Some('='), 1) if first.is_empty() && parts.iter().all(String::is_empty) => Test::Present,
+            (Some('='), 1) if first.is_empty() && parts.iter().all(String::is_empty) => {
+                Test::Present
+            }
             (Some('='), _) => {
                 parts[0] = first;
                 Test::Like(parts)
