@@ -28,6 +28,9 @@ const RUSTFLAGS: &str = "-Cpasses=sancov-module \
 /// One input that takes longer counts as a hang, in seconds.
 const INPUT_TIMEOUT_S: u32 = 10;
 
+/// The longest input, in bytes: more than any limit that a target knows.
+const MAX_INPUT_BYTES: u32 = 32 * 1024;
+
 /// One input that needs more counts as a leak, in MiB.
 const MEMORY_LIMIT_MIB: u32 = 1024;
 
@@ -84,6 +87,7 @@ fn build(targets: &[String]) -> Result<Vec<Artifact>> {
     }
     let mut built = artifacts::build(&mut build)?;
     built.retain(|artifact| artifact.package == paths::at("fuzz"));
+    built.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(built)
 }
 
@@ -107,6 +111,7 @@ fn run_target(target: &Artifact, seconds: u32) -> Result<()> {
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-timeout={INPUT_TIMEOUT_S}"))
         .arg(format!("-rss_limit_mb={MEMORY_LIMIT_MIB}"))
+        .arg(format!("-max_len={MAX_INPUT_BYTES}"))
         .arg(format!("-artifact_prefix={}/", crashes.display()))
         .arg("-print_final_stats=1")
         // New inputs are written to the first folder.

@@ -1,6 +1,7 @@
 //! Running other programs.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -48,14 +49,9 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 /// A command as somebody would type it in the checkout.
 pub(crate) fn shown(command: &Command) -> String {
-    let program = std::path::Path::new(command.get_program());
-    let mut line = program
-        .file_name()
-        .unwrap_or_default()
-        .display()
-        .to_string();
+    let mut line = program(Path::new(command.get_program()));
     for argument in command.get_args() {
-        let argument = paths::shown(std::path::Path::new(argument)).to_string();
+        let argument = paths::shown(Path::new(argument)).to_string();
         let quote = if argument.contains([' ', '*', '$']) {
             "'"
         } else {
@@ -64,4 +60,27 @@ pub(crate) fn shown(command: &Command) -> String {
         let _ = write!(line, " {quote}{argument}{quote}");
     }
     line
+}
+
+/// A program of the checkout by its path there, another by its name.
+fn program(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    match path.strip_prefix(paths::root()) {
+        Ok(relative) => relative.display().to_string(),
+        Err(_) => name.display().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_shown_as_somebody_would_type_them() {
+        let mut command = Command::new("/usr/local/bin/cargo");
+        command.args(["test", "a b"]).arg(paths::at("fuzz/seeds"));
+        assert_eq!(shown(&command), "cargo test 'a b' fuzz/seeds");
+        let own = Command::new(paths::at("target/tools/bin/cargo-deny"));
+        assert_eq!(shown(&own), "target/tools/bin/cargo-deny");
+    }
 }
