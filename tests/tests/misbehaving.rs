@@ -128,3 +128,22 @@ async fn an_exit_is_that_of_the_plugins_process() {
 async fn a_segmentation_fault_is_that_of_the_plugins_process() {
     fails_alone("process", "segfault", "SIGSEGV").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_kills_its_handler_every_time_is_set_aside() {
+    let world = World::new("process").await;
+    world.misbehave("exit").await;
+    until("the event to be left to the operator", async || {
+        let (_, text) = world.host.ctl(&["delivery", "list", "--json"]).await;
+        text.contains("the plugin died each time").then_some(())
+    })
+    .await;
+    let failures = world.host.plugin_becomes("misbehaving", "ACTIVE").await["failures"].clone();
+    // It lives on with what does not kill it.
+    world.misbehave("not at all").await;
+    until("the next event to be handled", async || {
+        world.host.log().contains("this way to misbehave is not known").then_some(())
+    })
+    .await;
+    assert_eq!(world.host.plugin("misbehaving").await.unwrap()["failures"], failures);
+}

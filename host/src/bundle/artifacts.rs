@@ -31,6 +31,8 @@ pub struct Artifact {
     pub path: PathBuf,
     /// What it says of itself.
     pub manifest: std::sync::Arc<belfry_plugin_api::manifest::Manifest>,
+    /// The version of plugin-api that it was built with.
+    pub built_with: semver::Version,
 }
 
 impl Artifacts {
@@ -60,7 +62,11 @@ impl Artifacts {
     ///
     /// The first fault of the file.
     pub fn admit(&self, file: &Path) -> Result<Artifact, Fault> {
-        let Vetted { manifest, bytes } = vet::vet(file)?;
+        let Vetted {
+            manifest,
+            built_with,
+            bytes,
+        } = vet::vet(file)?;
         let digest = Sha256::digest(&bytes);
         let hash: ArtifactHash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         let path = self.folder.join(format!("{hash}.so"));
@@ -71,6 +77,7 @@ impl Artifacts {
             hash,
             path,
             manifest: manifest.into(),
+            built_with,
         })
     }
 

@@ -46,6 +46,8 @@ pub struct Status {
     pub id: PluginId,
     /// Its version.
     pub version: String,
+    /// The version of plugin-api that it was built with.
+    pub built_with: String,
     /// Where it is in its life.
     pub state: State,
     /// Why it is not ACTIVE, or what a refused replacement lacks.
@@ -94,6 +96,7 @@ impl Status {
         Self {
             id: manifest.id.clone(),
             version: manifest.version.to_string(),
+            built_with: artifact.built_with.to_string(),
             state: State::Installed,
             reason: None,
             last_failure: None,

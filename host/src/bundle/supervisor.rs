@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use belfry_plugin_api::frame::{Failed, Start, ToPlugin};
+use belfry_plugin_api::frame::{Configure, Failed, Start, ToPlugin};
 use belfry_plugin_api::manifest::{Isolation, PluginId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -55,8 +55,8 @@ pub(super) struct Supervisor {
     back_off: Duration,
     /// Who waits for the next start's success or failure.
     waiting: Vec<Reply>,
-    /// The configuration changed while a generation was starting.
-    configure_when_active: bool,
+    /// The configuration that the running generation knows.
+    configured: Configure,
 }
 
 struct Running {
@@ -84,7 +84,7 @@ impl Supervisor {
             due: wanted.then(Instant::now),
             back_off: FIRST_BACK_OFF,
             waiting: Vec::new(),
-            configure_when_active: false,
+            configured: Configure::default(),
         };
         tokio::spawn(supervisor.run());
         to_supervisor
@@ -214,13 +214,15 @@ impl Supervisor {
         if settings.isolation == Isolation::Host {
             self.show(|status| status.mapped_generations += 1);
         }
+        let configured = counterpart.configuration(&artifact.manifest);
         let start = Start {
             generation,
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
             data_folder: data_folder.display().to_string(),
-            config: counterpart.configuration(&artifact.manifest),
+            config: configured.clone(),
             log_level: counterpart.log_level(&self.id),
         };
+        self.configured = configured;
         Ok(Some(Generation::tend(
             artifact.manifest.clone(),
             link,
@@ -237,14 +239,7 @@ impl Supervisor {
         running.is_active = true;
         running.generation.ready = None;
         let to_plugin = running.generation.to_plugin.clone();
-        if std::mem::take(&mut self.configure_when_active) {
-            let configure = self
-                .shared
-                .counterpart()
-                .configuration(&self.artifact.manifest);
-            // A link that has broken meanwhile is seen by its end.
-            let _ = to_plugin.send(ToPlugin::Configure(configure));
-        }
+        self.tell_configuration(&to_plugin);
         self.shared.counterpart().active(&self.id, to_plugin);
         self.shared.services.offer(&self.artifact.manifest);
         self.enter(State::Active, None);
@@ -376,6 +371,7 @@ impl Supervisor {
     fn adopt(&mut self, artifact: Artifact) {
         self.show(|status| {
             status.version = artifact.manifest.version.to_string();
+            status.built_with = artifact.built_with.to_string();
             status.hash.clone_from(&artifact.hash);
             status.vendor.clone_from(&artifact.manifest.vendor);
             status
@@ -398,18 +394,12 @@ impl Supervisor {
         };
         let isolation = self.status.borrow().isolation;
         match &self.running {
-            // It began with the configuration of before, and is told as soon as it can listen.
-            Some(running)
-                if settings.enabled && settings.isolation == isolation && !running.is_active =>
-            {
-                self.configure_when_active = true;
-            }
+            // One that is starting is told as soon as it can listen.
             Some(running) if settings.enabled && settings.isolation == isolation => {
-                let configure = counterpart.configuration(&self.artifact.manifest);
-                let _ = running
-                    .generation
-                    .to_plugin
-                    .send(ToPlugin::Configure(configure));
+                if running.is_active {
+                    let to_plugin = running.generation.to_plugin.clone();
+                    self.tell_configuration(&to_plugin);
+                }
             }
             Some(_) => {
                 self.stop(State::Resolved).await;
@@ -417,6 +407,16 @@ impl Supervisor {
             }
             None if self.wanted && self.due.is_none() => self.launch(),
             None => {}
+        }
+    }
+
+    /// Tells a generation of the configuration, where it knows another one.
+    fn tell_configuration(&mut self, to_plugin: &mpsc::UnboundedSender<ToPlugin>) {
+        let configure = self.shared.counterpart().configuration(&self.artifact.manifest);
+        if configure != self.configured {
+            self.configured = configure.clone();
+            // A link that has broken meanwhile is seen by its end.
+            let _ = to_plugin.send(ToPlugin::Configure(configure));
         }
     }
 

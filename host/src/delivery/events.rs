@@ -23,6 +23,7 @@ use super::hold_ups::HeldUp;
 use super::queue::{CompleteInbox, EntryKind, InboxEntry, InboxFailure, NewInboxEvent};
 use super::reports::Open;
 use super::stored::{StoredEvent, pack, unpack};
+use super::suspects::Suspects;
 use super::timers::{Timers, now_ms};
 use crate::metrics::count;
 
@@ -74,6 +75,8 @@ pub(super) enum EventMessage {
 struct InHand {
     item: EventItem,
     since: i64,
+    /// How often the plugin died with it alone in hand.
+    deaths: u32,
 }
 
 pub(super) struct EventDispatcher {
@@ -86,6 +89,9 @@ pub(super) struct EventDispatcher {
     /// Events of reports and requests that wait, behind the feed.
     waiting: VecDeque<EventItem>,
     in_hand: BTreeMap<u64, InHand>,
+    suspects: Suspects<EventItem>,
+    /// What killed the plugin again and again.
+    blamed: Option<EventItem>,
     next: u64,
     to_plugin: Option<mpsc::UnboundedSender<ToPlugin>>,
     window: usize,
@@ -109,6 +115,8 @@ impl EventDispatcher {
             timers: Timers::default(),
             waiting: VecDeque::new(),
             in_hand: BTreeMap::new(),
+            suspects: Suspects::default(),
+            blamed: None,
             next: 1,
             to_plugin: None,
             window: 0,
@@ -162,16 +170,17 @@ impl EventDispatcher {
                 self.to_plugin = Some(to_plugin);
                 self.window = window;
                 self.away_since = None;
-                self.denied_until = None;
-                self.context
-                    .hold_ups
-                    .end(&HeldUp::EventHandlers(self.plugin.clone()));
+                self.readmit();
                 self.drained = None;
             }
             EventMessage::Away => {
                 self.to_plugin = None;
                 self.away_since.get_or_insert_with(now_ms);
-                self.take_back();
+                let in_hand = std::mem::take(&mut self.in_hand).into_values();
+                let in_hand = in_hand.map(|InHand { item, deaths, .. }| (item, deaths));
+                if let Some(blamed) = self.suspects.died_with(in_hand.collect()) {
+                    self.blamed = Some(blamed);
+                }
             }
             EventMessage::Drain(tell) => {
                 self.to_plugin = None;
@@ -197,11 +206,16 @@ impl EventDispatcher {
 
     fn readmit(&mut self) {
         self.denied_until = None;
-        self.context.denied().remove(&self.plugin);
+        let who = HeldUp::EventHandlers(self.plugin.clone());
+        self.context.hold_ups.end(&who);
     }
 
     /// Parks, denies and readmits.
     async fn look_after_time(&mut self) {
+        if let Some(item) = self.blamed.take() {
+            let reason = "the plugin died each time that it had this event in hand";
+            self.failed(item, &belfry_plugin_api::Error::permanent(reason)).await;
+        }
         let now = now_ms();
         if self.denied_until.is_some_and(|until| until <= now) {
             tracing::info!(plugin = %self.plugin, "the deny-listed handler is tried again");
@@ -339,6 +353,15 @@ impl EventDispatcher {
         if self.denied_until.is_some() {
             return;
         }
+        if !self.suspects.is_empty() {
+            if self.in_hand.is_empty()
+                && let Some((item, deaths)) = self.suspects.pop()
+            {
+                let event = self.take_in_hand(item, deaths);
+                self.give(&to_plugin, vec![event]);
+            }
+            return;
+        }
         let mut events = Vec::new();
         while self.in_hand.len() < self.window {
             if let Some(after) = self.feed.wants_page_after()
@@ -365,30 +388,32 @@ impl EventDispatcher {
                 },
                 None => continue,
             };
-            let id = self.next;
-            self.next += 1;
-            events.push(EventDelivery {
-                id,
-                event: item.event.clone(),
-            });
-            count(&self.context.metrics.events, "plugin", self.plugin.as_str());
-            self.in_hand.insert(
-                id,
-                InHand {
-                    item,
-                    since: now_ms(),
-                },
-            );
+            events.push(self.take_in_hand(item, 0));
         }
         if !events.is_empty() {
-            self.timers.wake_at(now_ms() + PARK_AFTER_MS);
-            // A link that has broken meanwhile says so by Away, which takes them back.
-            let _ = to_plugin.send(ToPlugin::Events(events));
+            self.give(&to_plugin, events);
         }
     }
 
+    fn take_in_hand(&mut self, item: EventItem, deaths: u32) -> EventDelivery {
+        let id = self.next;
+        self.next += 1;
+        count(&self.context.metrics.events, "plugin", self.plugin.as_str());
+        let event = item.event.clone();
+        let since = now_ms();
+        self.in_hand.insert(id, InHand { item, since, deaths });
+        EventDelivery { id, event }
+    }
+
+    fn give(&mut self, to_plugin: &mpsc::UnboundedSender<ToPlugin>, events: Vec<EventDelivery>) {
+        self.timers.wake_at(now_ms() + PARK_AFTER_MS);
+        // A link that has broken meanwhile says so by Away, which takes them back.
+        let _ = to_plugin.send(ToPlugin::Events(events));
+    }
+
     fn has_in_hand(&self, row: i64) -> bool {
-        let mut causes = self.in_hand.values().map(|in_hand| &in_hand.item.cause);
+        let in_hand = self.in_hand.values().map(|in_hand| &in_hand.item);
+        let mut causes = in_hand.chain(self.suspects.iter()).map(|item| &item.cause);
         causes.any(|cause| matches!(cause, Cause::Row(id, _) if *id == row))
     }
 

@@ -14,12 +14,13 @@ mod outbox;
 pub mod queue;
 mod reports;
 mod stored;
+mod suspects;
 mod tap;
 mod timers;
 mod upkeep;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use belfry_plugin_api::event::{Event, Properties};
 use belfry_plugin_api::frame::{DeliveryDone, EventDone, ReportDone, ToPlugin};
@@ -93,9 +94,6 @@ struct Context {
     hold_ups: HoldUps,
     metrics: Arc<Metrics>,
     dispatchers: RwLock<Dispatchers>,
-    /// Plugins whose event handlers are deny-listed, and until when, in milliseconds since the
-    /// epoch.
-    denied: Mutex<BTreeMap<PluginId, i64>>,
     myself: std::sync::Weak<Context>,
 }
 
@@ -118,10 +116,6 @@ impl Context {
         self.dispatchers
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn denied(&self) -> MutexGuard<'_, BTreeMap<PluginId, i64>> {
-        self.denied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The dispatchers of the handlers that want an event.
@@ -189,17 +183,10 @@ impl Delivery {
             hold_ups: HoldUps::default(),
             metrics: metrics.clone(),
             dispatchers: RwLock::default(),
-            denied: Mutex::default(),
             myself: myself.clone(),
         });
         upkeep::spawn(queue, &context);
         Self { context }
-    }
-
-    /// Plugins whose event handlers are deny-listed: they leave events unanswered, and get none
-    /// until a time, in milliseconds since the epoch, or until they are started again.
-    pub fn denied(&self) -> BTreeMap<PluginId, i64> {
-        self.context.denied().clone()
     }
 
     /// The queue itself, for listings.

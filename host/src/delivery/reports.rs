@@ -21,6 +21,7 @@ use super::events::{Cause, EventItem, EventMessage};
 use super::feed::Feed;
 use super::queue::{CompleteInbox, EntryKind, InboxEntry, InboxFailure};
 use super::stored::{StoredReport, unpack};
+use super::suspects::Suspects;
 use super::timers::{Timers, now_ms};
 
 /// How often a report that fails is tried before it is left to the operator.
@@ -68,6 +69,8 @@ pub(super) enum ReportMessage {
 
 struct InHand {
     entry: InboxEntry,
+    /// How often the plugin died with it alone in hand.
+    deaths: u32,
 }
 
 pub(super) struct ReportDispatcher {
@@ -80,6 +83,9 @@ pub(super) struct ReportDispatcher {
     to_plugin: Option<mpsc::UnboundedSender<ToPlugin>>,
     window: usize,
     in_hand: BTreeMap<i64, InHand>,
+    suspects: Suspects<InboxEntry>,
+    /// What killed the plugin again and again.
+    blamed: Option<InboxEntry>,
     open: usize,
     drained: Option<oneshot::Sender<()>>,
 }
@@ -100,6 +106,8 @@ impl ReportDispatcher {
             to_plugin: None,
             window: 0,
             in_hand: BTreeMap::new(),
+            suspects: Suspects::default(),
+            blamed: None,
             open: 0,
             drained: None,
         };
@@ -138,7 +146,7 @@ impl ReportDispatcher {
         match message {
             ReportMessage::Accepted(entry) => self.feed.committed(entry.id, entry),
             ReportMessage::Again(entry) => {
-                if !self.in_hand.contains_key(&entry.id) && !self.timers.contains(entry.id) {
+                if !self.is_known(entry.id) {
                     self.feed.revived(entry.id, entry);
                 }
             }
@@ -149,8 +157,10 @@ impl ReportDispatcher {
             }
             ReportMessage::Away => {
                 self.to_plugin = None;
-                for (id, InHand { entry }) in std::mem::take(&mut self.in_hand) {
-                    self.feed.put_back(id, entry);
+                let in_hand = std::mem::take(&mut self.in_hand).into_values();
+                let in_hand = in_hand.map(|InHand { entry, deaths }| (entry, deaths));
+                if let Some(blamed) = self.suspects.died_with(in_hand.collect()) {
+                    self.blamed = Some(blamed);
                 }
             }
             ReportMessage::Drain(tell) => {
@@ -170,6 +180,10 @@ impl ReportDispatcher {
 
     /// Hands out what waits, as far as the window allows.
     async fn hand_out(&mut self) {
+        if let Some(entry) = self.blamed.take() {
+            let reason = "the plugin died each time that it had this report in hand";
+            self.give_up(entry.id, reason.to_owned()).await;
+        }
         while self.to_plugin.is_some() && self.in_hand.len() + self.open < self.window {
             if let Some(after) = self.feed.wants_page_after() {
                 match self.load(after).await {
@@ -178,17 +192,24 @@ impl ReportDispatcher {
                     Err(()) => return,
                 }
             }
-            let room = self.window - self.in_hand.len() - self.open;
+            let room = match (self.suspects.is_empty(), self.in_hand.is_empty()) {
+                (true, _) => self.window - self.in_hand.len() - self.open,
+                (false, true) => 1,
+                (false, false) => return,
+            };
             let mut reports = Vec::new();
             let mut nobodys = Vec::new();
             while reports.len() < room {
-                let Some((id, entry)) = self.feed.pop() else {
+                let suspect = self.suspects.pop();
+                let next = suspect.or_else(|| self.feed.pop().map(|(_, entry)| (entry, 0)));
+                let Some((entry, deaths)) = next else {
                     break;
                 };
+                let id = entry.id;
                 match self.prepare(&entry).await {
                     Prepared::Report(report) => {
                         reports.push(report);
-                        self.in_hand.insert(id, InHand { entry });
+                        self.in_hand.insert(id, InHand { entry, deaths });
                     }
                     Prepared::Nobodys => nobodys.push(id),
                     Prepared::Later(_) if self.timers.len() >= MAX_POSTPONED => {
@@ -220,6 +241,12 @@ impl ReportDispatcher {
         }
     }
 
+    fn is_known(&self, id: i64) -> bool {
+        self.in_hand.contains_key(&id)
+            || self.timers.contains(id)
+            || self.suspects.iter().any(|entry| entry.id == id)
+    }
+
     /// Loads a page. Whether it brought anything.
     async fn load(&mut self, after: i64) -> Result<bool, ()> {
         match self
@@ -236,7 +263,7 @@ impl ReportDispatcher {
                     if entry.kind != EntryKind::Report {
                         continue;
                     }
-                    if self.in_hand.contains_key(&entry.id) || self.timers.contains(entry.id) {
+                    if self.is_known(entry.id) {
                         continue;
                     }
                     brought = true;
@@ -286,7 +313,7 @@ impl ReportDispatcher {
         let mut close = Vec::new();
         for ReportDone { id, result } in done {
             // What is not in hand was answered by a generation that is gone, and goes again.
-            let Some(InHand { entry }) = self.in_hand.remove(&id) else {
+            let Some(InHand { entry, .. }) = self.in_hand.remove(&id) else {
                 continue;
             };
             match result {

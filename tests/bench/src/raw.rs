@@ -30,7 +30,7 @@ pub(crate) async fn push(providers: &Providers, count: u32, at_once: u32, users:
     let trust = mobile_push::http2::Trust::File(providers.file("ca.pem"));
     let tls = mobile_push::http2::client_config(&trust, Some(identity.certified)).unwrap();
     let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
+        .tls_backend_preconfigured(std::sync::Arc::unwrap_or_clone(tls))
         .http2_prior_knowledge()
         .http2_adaptive_window(true)
         .tcp_nodelay(true)

@@ -18,6 +18,9 @@ use super::{BATCH_FRAMES, CHILD_ARGUMENT, Ended, Launch, Link, QUEUE_FRAMES, REA
 /// Lines of a plugin's standard error that are kept for the reason of its end.
 const KEPT_LINES: usize = 20;
 
+/// What the Rust runtime writes when it gives up.
+const LAST_WORDS: [&str; 2] = ["memory allocation of", "has overflowed its stack"];
+
 /// The longest line of standard error that is logged, in bytes.
 const MAX_LINE_BYTES: u64 = 8 * 1024;
 
@@ -136,8 +139,10 @@ fn how(status: std::io::Result<ExitStatus>, lines: &VecDeque<String>) -> Ended {
         ),
         (None, code) => format!("its process exited with status {}", code.unwrap_or(-1)),
     };
-    // The runtime's own last words: "memory allocation of N bytes failed", "stack overflow".
-    let word = lines.iter().rev().find(|line| !line.is_empty());
+    // The runtime's own last words, which further lines may follow.
+    let says_why = |line: &&String| LAST_WORDS.iter().any(|words| line.contains(words));
+    let word = lines.iter().find(says_why);
+    let word = word.or_else(|| lines.iter().rev().find(|line| !line.is_empty()));
     Ended::Broke(match word {
         Some(line) => format!("{what}: {line}"),
         None => what,

@@ -13,6 +13,7 @@ use super::input::{Body, Head};
 use super::refusal::Refusal;
 use super::{Admin, to_the_end};
 use crate::bundle::{Offered, Status};
+use crate::delivery::HeldUp;
 
 /// How long an installed plugin may take to get as far as it gets before it is shown as it is. A
 /// start that takes longer is a failed one anyway.
@@ -71,13 +72,12 @@ pub struct Uninstalled {
 
 pub(super) async fn list(State(Admin { node, .. }): State<Admin>) -> Json<PluginList> {
     let refused = node.bundles().refused().await;
-    let denied = node.delivery().denied();
     let mut plugins = node.bundles().list().await;
-    for plugin in &mut plugins {
-        if denied.contains_key(&plugin.id) && plugin.reason.is_none() {
-            let reason =
-                "its event handler is deny-listed: it leaves events unanswered, which wait on disk";
-            plugin.reason = Some(reason.to_owned());
+    for hold_up in node.delivery().hold_ups() {
+        let HeldUp::EventHandlers(id) = &hold_up.who else { continue };
+        let plugin = plugins.iter_mut().find(|plugin| plugin.id == *id && plugin.reason.is_none());
+        if let Some(plugin) = plugin {
+            plugin.reason = Some(format!("deny-listed: {}", hold_up.reason));
         }
     }
     Json(PluginList {
