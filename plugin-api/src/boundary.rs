@@ -5,6 +5,9 @@
 //! that is where the boundary grows: `abi_stable` lets a library be newer than its loader, but
 //! refuses one whose types have fewer fields than the loader's. A host that ever needs another
 //! function here keeps these types beside the new ones and tries them in turn.
+//!
+//! `abi_stable` compares the version of the crate that defines the types, too, as Cargo does: what
+//! was built with this crate's 0.1.0 is taken by a host with 0.1.1, and by one with 0.2.0 not.
 #![expect(
     unsafe_code,
     reason = "the plugin boundary: abi_stable's generated code and the library header"

@@ -336,11 +336,23 @@ pub enum ManifestError {
     #[error("the manifest is not UTF-8: {0}")]
     NotUtf8(#[from] std::str::Utf8Error),
     /// Not TOML, or not of this form.
-    #[error("the manifest cannot be read: {0}")]
+    #[error("the manifest cannot be read: {}", in_one_line(.0))]
     Form(#[from] toml::de::Error),
     /// Of the right form, but contradictory.
     #[error("the manifest is contradictory: {0}")]
     Contradiction(String),
+}
+
+/// Where it is wrong and what is wrong there, without the excerpt in between.
+fn in_one_line(error: &toml::de::Error) -> String {
+    let text = error.to_string();
+    let place = text.lines().next().unwrap_or_default();
+    let message = error.message().replace('\n', ", ");
+    if place.contains(&message) {
+        message
+    } else {
+        format!("{place}: {message}")
+    }
 }
 
 impl Manifest {

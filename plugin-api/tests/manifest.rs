@@ -195,6 +195,23 @@ fn an_id_is_a_package_name() {
 }
 
 #[test]
+fn what_is_wrong_with_its_form_is_told_in_one_line() {
+    assert_eq!(
+        parse(&[HEAD, "colour = \"red\"\n"]).unwrap_err(),
+        "the manifest cannot be read: TOML parse error at line 5, column 1: unknown field `colour`, \
+         expected one of `id`, `version`, `api`, `vendor`, `license`, `description`, \
+         `start-level`, `isolation`, `exclusive`, `memory-limit-mib`, `window`, `provides`, \
+         `requires`, `route`, `config`"
+    );
+    let told = parse(&["id = \"push-hello\"\nversion"]).unwrap_err();
+    assert!(told.contains("line 2, column 8: "), "{told}");
+    assert!(!told.contains('\n'), "{told}");
+    let told = parse(&["id = \"push-hello\"\n"]).unwrap_err();
+    assert!(told.ends_with("missing field `version`"), "{told}");
+    assert!(!told.contains('\n'), "{told}");
+}
+
+#[test]
 fn lists_without_end_are_refused() {
     for deep in ["[", "{a="] {
         let told = parse(&[HEAD, "vendor = ", &deep.repeat(20_000)]).unwrap_err();
