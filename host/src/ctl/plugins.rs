@@ -173,6 +173,10 @@ fn info(status: &Status) -> String {
         ),
         ("file", Some(status.source.display().to_string())),
         ("SHA-256", Some(status.hash.clone())),
+        (
+            "built with",
+            Some(format!("plugin-api {}", status.built_with)),
+        ),
     ]);
     info.push('\n');
     info.push_str(&service_table(status.services.iter()));

@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use belfry_plugin_api::manifest::{Manifest, Requirement, Surface};
+use serde::Serialize;
 
 use super::failure::Failure;
 use super::output::{Output, facts};
 use super::plugins::service_table;
 use super::table::Table;
-use crate::bundle::vet;
+use crate::bundle::vet::{self, Vetted};
 
 pub(super) fn vet(file: &Path, output: &Output) -> Result<(), Failure> {
     match vet::vet(file) {
-        Ok(vetted) => output.answer(&vetted.manifest, description),
+        Ok(vetted) => output.answer(&Report::of(&vetted), description),
         Err(fault) => Err(Failure::Refused(format!(
             "{} was refused: {fault}",
             file.display()
@@ -20,13 +21,36 @@ pub(super) fn vet(file: &Path, output: &Output) -> Result<(), Failure> {
     }
 }
 
-fn description(manifest: &Manifest) -> String {
+/// What is told of an artifact that passed.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    manifest: &'a Manifest,
+    /// The version of plugin-api.
+    built_with: String,
+}
+
+impl<'a> Report<'a> {
+    fn of(vetted: &'a Vetted) -> Self {
+        Self {
+            manifest: &vetted.manifest,
+            built_with: vetted.built_with.to_string(),
+        }
+    }
+}
+
+fn description(report: &Report<'_>) -> String {
+    let manifest = report.manifest;
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let requirements: Vec<_> = manifest.requirements.iter().map(requirement).collect();
     let mut description = facts([
         ("id", Some(manifest.id.to_string())),
         ("version", Some(manifest.version.to_string())),
         ("plugin-api", Some(manifest.api.to_string())),
+        (
+            "built with",
+            Some(format!("plugin-api {}", report.built_with)),
+        ),
         ("description", text(&manifest.description)),
         ("vendor", text(&manifest.vendor)),
         ("licence", text(&manifest.license)),
