@@ -408,6 +408,11 @@ impl Manifest {
                     "route {name} leads to a {needed}, which it does not offer"
                 ));
             }
+            if route.accept == Accept::Inbox && route.surface == Surface::Public {
+                return Some(format!(
+                    "route {name} takes reports of apps; the inbox is for mail servers (surface internal)"
+                ));
+            }
             if route.methods.is_empty() || route.paths.is_empty() {
                 return Some(format!("route {name} has no methods or no paths"));
             }

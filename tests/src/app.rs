@@ -28,7 +28,12 @@ impl App {
     /// Logs in.
     pub async fn log_in(host: &Host, login: &str, password: &str) -> Self {
         let response = try_log_in(host, login, password, CLIENT).await;
-        assert_eq!(response.status(), StatusCode::CREATED, "{}", response.text().await.unwrap());
+        assert_eq!(
+            response.status(),
+            StatusCode::CREATED,
+            "{}",
+            response.text().await.unwrap()
+        );
         let answer: Value = response.json().await.unwrap();
         Self {
             http: client(),
@@ -46,17 +51,26 @@ impl App {
     /// Subscribes a device. Returns the status.
     pub async fn subscribe(&self, transport: &str, token: &str) -> StatusCode {
         let body = json!({"transport": transport, "token": token});
-        self.request(reqwest::Method::PUT, "/subscriptions", Some(body)).await.status()
+        self.request(reqwest::Method::PUT, "/subscriptions", Some(body))
+            .await
+            .status()
     }
 
     /// Unsubscribes a device. Returns the status.
     pub async fn unsubscribe(&self, transport: &str, token: &str) -> StatusCode {
         let body = json!({"transport": transport, "token": token});
-        self.request(reqwest::Method::DELETE, "/subscriptions", Some(body)).await.status()
+        self.request(reqwest::Method::DELETE, "/subscriptions", Some(body))
+            .await
+            .status()
     }
 
     /// Any request of this session.
-    pub async fn request(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Response {
+    pub async fn request(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Response {
         let request = self
             .http
             .request(method, format!("{}/api/v1{path}", self.base))

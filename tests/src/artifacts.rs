@@ -32,13 +32,19 @@ pub fn folder() -> &'static Path {
 fn build() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut build = Command::new(env!("CARGO"));
-    build.current_dir(&root).args(["build", "--quiet", "--locked"]);
+    build
+        .current_dir(&root)
+        .args(["build", "--quiet", "--locked"]);
     for package in PACKAGES {
         build.args(["--package", package]);
     }
     let status = build.status().expect("cargo starts");
-    assert!(status.success(), "the programs and plugins under test do not build");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    assert!(
+        status.success(),
+        "the programs and plugins under test do not build"
+    );
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     target.join("debug")
 }
 

@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::wait::until;
 
 /// The password of everybody.
-const PASSWORD: &str = "mail-Secret-5";
+pub const PASSWORD: &str = "mail-Secret-5";
 
 /// Some users of one mail server, each with an iPhone and an Android phone.
 pub struct Crowd {
@@ -47,7 +47,11 @@ impl Crowd {
         let mut users = Vec::new();
         for (number, login) in (0..count).zip(&logins) {
             let app = App::log_in(host, login, PASSWORD).await;
-            assert!(app.subscribe("apns", &apns_token(number)).await.is_success());
+            assert!(
+                app.subscribe("apns", &apns_token(number))
+                    .await
+                    .is_success()
+            );
             if android {
                 assert!(app.subscribe("fcm", &fcm_token(number)).await.is_success());
             }

@@ -36,7 +36,10 @@ impl Builder {
 
     /// Starts it and waits until it is ready.
     pub async fn start(self) -> Host {
-        let folder = tempfile::Builder::new().prefix("belfry-").tempdir().unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("belfry-")
+            .tempdir()
+            .unwrap();
         for name in ["etc", "plugins", "state"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
@@ -54,7 +57,10 @@ impl Builder {
             ("belfry.http.public.listen", "127.0.0.1:0"),
             ("belfry.http.internal.listen", "127.0.0.1:0"),
             ("com.openexchange.rest.services.basic-auth.login", LOGIN),
-            ("com.openexchange.rest.services.basic-auth.password", PASSWORD),
+            (
+                "com.openexchange.rest.services.basic-auth.password",
+                PASSWORD,
+            ),
             ("com.openexchange.capability.mobile_mail_app", "true"),
         ];
         for (key, value) in usual {
@@ -68,8 +74,14 @@ impl Builder {
         host.start().await;
         // From here on it keeps its addresses over restarts.
         let (internal, public) = (host.internal.clone(), host.public.clone());
-        host.set("belfry.http.internal.listen", internal.trim_start_matches("http://"));
-        host.set("belfry.http.public.listen", public.trim_start_matches("http://"));
+        host.set(
+            "belfry.http.internal.listen",
+            internal.trim_start_matches("http://"),
+        );
+        host.set(
+            "belfry.http.public.listen",
+            public.trim_start_matches("http://"),
+        );
         host
     }
 }
@@ -123,7 +135,9 @@ impl Host {
 
     /// The host's process.
     pub fn pid(&self) -> i32 {
-        self.child.as_ref().map_or(0, |child| i32::try_from(child.id()).unwrap())
+        self.child
+            .as_ref()
+            .map_or(0, |child| i32::try_from(child.id()).unwrap())
     }
 
     /// The process of a plugin, where it runs in one of its own.
@@ -134,18 +148,31 @@ impl Host {
         let tasks = fs::read_dir(Path::new(&children).parent()?.parent()?).ok()?;
         let mut pids = tasks
             .filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok())
-            .flat_map(|pids| pids.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+            .flat_map(|pids| {
+                pids.split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            });
         let is_it = |pid: &String| {
-            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(name.as_bytes()))
+            fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|line| line.starts_with(name.as_bytes()))
         };
         pids.find(is_it)?.parse().ok()
     }
 
     /// Sets a property in a file of its own; a running host takes it up by itself.
     pub fn set(&self, key: &str, value: &str) {
-        let file = self.folder.path().join("etc").join(format!("{key}.properties"));
+        let file = self
+            .folder
+            .path()
+            .join("etc")
+            .join(format!("{key}.properties"));
         let unfinished = file.with_extension("unfinished");
-        fs::write(&unfinished, format!("{key} = {}\n", value.replace('\\', "\\\\"))).unwrap();
+        fs::write(
+            &unfinished,
+            format!("{key} = {}\n", value.replace('\\', "\\\\")),
+        )
+        .unwrap();
         fs::rename(unfinished, file).unwrap();
     }
 
@@ -163,7 +190,8 @@ impl Host {
         // A left-over of the run before would be believed.
         let _ = fs::remove_file(&endpoints);
         self.logs += 1;
-        let log = fs::File::create(self.folder.path().join(format!("log-{:03}", self.logs))).unwrap();
+        let log =
+            fs::File::create(self.folder.path().join(format!("log-{:03}", self.logs))).unwrap();
         let child = Command::new(artifacts::program("belfryd"))
             .arg("--config")
             .arg(self.folder.path().join("etc"))
@@ -185,8 +213,14 @@ impl Host {
             serde_json::from_slice(&fs::read(&endpoints).ok()?).ok()
         })
         .await;
-        said["public"].as_str().unwrap().clone_into(&mut self.public);
-        said["internal"].as_str().unwrap().clone_into(&mut self.internal);
+        said["public"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut self.public);
+        said["internal"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut self.internal);
     }
 
     /// Kills the host as `kill -9` does.
@@ -199,9 +233,13 @@ impl Host {
 
     /// Ends the host in order. Returns whether it said that it ended well.
     pub async fn end(&mut self) -> bool {
-        let Some(mut child) = self.child.take() else { return true };
+        let Some(mut child) = self.child.take() else {
+            return true;
+        };
         signal(i32::try_from(child.id()).unwrap(), Signal::TERM);
-        until("the host to end", async || child.try_wait().unwrap()).await.success()
+        until("the host to end", async || child.try_wait().unwrap())
+            .await
+            .success()
     }
 
     /// What all runs of the host have logged.
@@ -236,13 +274,18 @@ impl Host {
         }
         let list: Value = serde_json::from_str(&text).unwrap();
         let list = list.get("plugins").unwrap_or(&list);
-        list.as_array()?.iter().find(|plugin| plugin["id"] == id).cloned()
+        list.as_array()?
+            .iter()
+            .find(|plugin| plugin["id"] == id)
+            .cloned()
     }
 
     /// Waits until a plugin is in a state.
     pub async fn plugin_becomes(&self, id: &str, state: &str) -> Value {
         until(&format!("{id} to be {state}"), async || {
-            self.plugin(id).await.filter(|plugin| plugin["state"] == state)
+            self.plugin(id)
+                .await
+                .filter(|plugin| plugin["state"] == state)
         })
         .await
     }
@@ -253,12 +296,22 @@ impl Host {
     pub async fn listens_for(&self, user: &str) {
         let (id, context) = user.split_once('@').unwrap();
         let line = format!("user={id}, context={context}, permanent=true");
-        until(&line, async || self.listeners().await.lines().any(|other| other == line).then_some(())).await;
+        until(&line, async || {
+            self.listeners()
+                .await
+                .lines()
+                .any(|other| other == line)
+                .then_some(())
+        })
+        .await;
     }
 
     /// Waits until no listener runs.
     pub async fn listens_no_longer(&self) {
-        until("no listener to run", async || self.listeners().await.trim().is_empty().then_some(())).await;
+        until("no listener to run", async || {
+            self.listeners().await.trim().is_empty().then_some(())
+        })
+        .await;
     }
 
     /// What `listpushusers` prints.

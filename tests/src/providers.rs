@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use belfry_sandbox::{Apns, ApnsOptions, Fcm, FcmOptions, ProviderKey, Record, ServiceAccount, TestCa};
+use belfry_sandbox::{
+    Apns, ApnsOptions, Fcm, FcmOptions, ProviderKey, Record, ServiceAccount, TestCa,
+};
 use tempfile::TempDir;
 
 use crate::host::Builder;
@@ -52,12 +54,22 @@ impl Providers {
         options.record = record();
         let fcm = Fcm::start(options).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        let write =
+            |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
         write("ca.pem", ca.pem().as_bytes());
-        write("push.p12", &ca.client_keystore(TOPIC, KEYSTORE_PASSWORD).unwrap());
+        write(
+            "push.p12",
+            &ca.client_keystore(TOPIC, KEYSTORE_PASSWORD).unwrap(),
+        );
         write("key.p8", key.p8().as_bytes());
         write("account.json", account.json(&fcm.token_uri()).as_bytes());
-        Self { apns, fcm, ca, key, folder }
+        Self {
+            apns,
+            fcm,
+            ca,
+            key,
+            folder,
+        }
     }
 
     /// A file with credentials.
@@ -71,12 +83,21 @@ impl Providers {
         let file = |name: &str| self.file(name).display().to_string();
         let host = self
             .endpoints(host)
-            .set("belfry.mobile-push.fcm.service-account", file("account.json"))
+            .set(
+                "belfry.mobile-push.fcm.service-account",
+                file("account.json"),
+            )
             .set("belfry.mobile-push.apns.topic", TOPIC);
         match by {
             ApnsBy::Certificate => host
-                .set("com.openxchange.mobilepush.events.apn.ios.keystore", file("push.p12"))
-                .set("com.openxchange.mobilepush.events.apn.ios.password", KEYSTORE_PASSWORD),
+                .set(
+                    "com.openxchange.mobilepush.events.apn.ios.keystore",
+                    file("push.p12"),
+                )
+                .set(
+                    "com.openxchange.mobilepush.events.apn.ios.password",
+                    KEYSTORE_PASSWORD,
+                ),
             ApnsBy::Key => host
                 .set("belfry.mobile-push.apns.key", file("key.p8"))
                 .set("belfry.mobile-push.apns.key-id", self.key.key_id())

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use belfry_host::config::{Folder, Override};
 use belfry_host::log::{self, Format};
-use belfry_host::node::{Running, Startup, check};
+use belfry_host::node::{Running, Startup, check, log_format};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -43,18 +43,22 @@ fn main() -> ExitCode {
         return done;
     }
     let arguments = Arguments::parse();
-    let format = arguments.set.iter().rev().find(|set| set.key() == "belfry.log.format");
-    log::install(Format::of(format.map(Override::value)));
     let startup = Startup {
-        config: arguments.config.map_or_else(|| Folder::usual(CONFIG), Folder::named),
-        plugins: arguments.plugins,
-        state: arguments.state,
+        config: arguments
+            .config
+            .map_or_else(|| Folder::usual(CONFIG), Folder::named),
+        plugins: absolute(arguments.plugins),
+        state: absolute(arguments.state),
         overrides: arguments.set,
     };
+    log::install(Format::of(log_format(&startup).as_deref()));
     if arguments.check {
         return say_faults(&check(&startup));
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "the runtime cannot be started");
@@ -64,7 +68,15 @@ fn main() -> ExitCode {
     runtime.block_on(serve(&startup))
 }
 
-#[expect(clippy::print_stderr, reason = "the answer of --check, for people and scripts")]
+/// Only an empty path has no absolute form, and using it says so.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the answer of --check, for people and scripts"
+)]
 fn say_faults(faults: &[String]) -> ExitCode {
     for fault in faults {
         eprintln!("{fault}");

@@ -4,11 +4,15 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use belfry_plugin_api::manifest::PluginId;
 use sha2::{Digest, Sha256};
 
 use super::vet::{self, Fault, Vetted};
+
+/// How long an artifact is kept that no plugin runs.
+const UNCLAIMED_FOR: Duration = Duration::from_secs(600);
 
 /// The name of an artifact's bytes: their SHA-256, in hexadecimal digits.
 pub type ArtifactHash = String;
@@ -99,20 +103,23 @@ impl Artifacts {
         Ok(path)
     }
 
-    /// Removes all artifacts but those named.
+    /// Removes all artifacts but those named, and those that were admitted a moment ago: somebody
+    /// is about to install them.
     ///
     /// # Errors
     ///
     /// The folder cannot be read, or a file in it not removed.
     pub fn keep_only(&self, hashes: &[ArtifactHash]) -> std::io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
+            let entry = entry?;
+            let path = entry.path();
             let is_artifact = path.extension().is_some_and(|extension| extension == "so");
             let is_kept = path
                 .file_stem()
                 .and_then(|stem| stem.to_str())
                 .is_some_and(|stem| hashes.iter().any(|hash| hash == stem));
-            if is_artifact && !is_kept {
+            let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+            if is_artifact && !is_kept && age > UNCLAIMED_FOR {
                 fs::remove_file(path)?;
             }
         }

@@ -169,6 +169,7 @@ impl PluginsFolder {
             self.went(&file).await;
         }
         self.known = seen;
+        self.bundles.prune().await;
     }
 
     async fn appeared(&mut self, file: &Path) {

@@ -345,8 +345,8 @@ impl Bundles {
         self.tell(id, &commands, Command::Stop).await
     }
 
-    /// Stops a plugin and forgets it. A file of it in the plugins folder is not touched, and is
-    /// installed again when the host next looks.
+    /// Stops a plugin and forgets it. A file of it in the plugins folder is not touched; it is
+    /// installed again when it changes, and when the host starts again.
     ///
     /// # Errors
     ///
@@ -357,6 +357,19 @@ impl Bundles {
         self.tell(id, &entry.commands, Command::End).await?;
         self.shared.counterpart().uninstalled(id);
         self.wish(id, |wish| *wish = wishes::Wish::default())
+    }
+
+    /// Removes the artifacts of versions that are not installed any more.
+    async fn prune(&self) {
+        let plugins = self.plugins.lock().await;
+        let hashes: Vec<_> = plugins
+            .values()
+            .map(|entry| entry.status.borrow().hash.clone())
+            .collect();
+        drop(plugins);
+        if let Err(error) = self.shared.artifacts.keep_only(&hashes) {
+            tracing::warn!(%error, "artifacts of versions that are gone stay in the state folder");
+        }
     }
 
     /// Tells all plugins that the configuration has changed.

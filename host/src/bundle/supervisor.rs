@@ -412,7 +412,10 @@ impl Supervisor {
 
     /// Tells a generation of the configuration, where it knows another one.
     fn tell_configuration(&mut self, to_plugin: &mpsc::UnboundedSender<ToPlugin>) {
-        let configure = self.shared.counterpart().configuration(&self.artifact.manifest);
+        let configure = self
+            .shared
+            .counterpart()
+            .configuration(&self.artifact.manifest);
         if configure != self.configured {
             self.configured = configure.clone();
             // A link that has broken meanwhile is seen by its end.

@@ -214,7 +214,8 @@ impl EventDispatcher {
     async fn look_after_time(&mut self) {
         if let Some(item) = self.blamed.take() {
             let reason = "the plugin died each time that it had this event in hand";
-            self.failed(item, &belfry_plugin_api::Error::permanent(reason)).await;
+            self.failed(item, &belfry_plugin_api::Error::permanent(reason))
+                .await;
         }
         let now = now_ms();
         if self.denied_until.is_some_and(|until| until <= now) {
@@ -401,7 +402,14 @@ impl EventDispatcher {
         count(&self.context.metrics.events, "plugin", self.plugin.as_str());
         let event = item.event.clone();
         let since = now_ms();
-        self.in_hand.insert(id, InHand { item, since, deaths });
+        self.in_hand.insert(
+            id,
+            InHand {
+                item,
+                since,
+                deaths,
+            },
+        );
         EventDelivery { id, event }
     }
 

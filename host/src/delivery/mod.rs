@@ -65,6 +65,9 @@ pub trait Recipients: Send + Sync + 'static {
     /// The user's devices.
     fn devices(&self, user: User) -> BoxFuture<'_, Result<Arc<[Device]>, String>>;
 
+    /// Whether a device is the user's.
+    fn has_device(&self, user: User, subscription: i64) -> BoxFuture<'_, Result<bool, String>>;
+
     /// A device's token is dead since a time, in milliseconds since the epoch. Whether the
     /// subscription is gone: one that is newer stays.
     fn token_dead(

@@ -73,12 +73,19 @@ pub(super) struct OutboxDispatcher {
     /// Devices with a delivery in hand or postponed, and what waits behind it.
     busy: HashMap<i64, VecDeque<OutboxItem>>,
     behind: usize,
-    in_hand: BTreeMap<i64, OutboxItem>,
+    in_hand: BTreeMap<i64, InHand>,
     carriers: Vec<Carrier>,
     paused_until: Option<i64>,
     /// Transport-wide troubles in a row.
     troubles: u32,
-    drained: Option<oneshot::Sender<()>>,
+    /// Who waits until a plugin has nothing in hand.
+    draining: Vec<(PluginId, oneshot::Sender<()>)>,
+}
+
+/// A delivery, and whose hands it is in.
+struct InHand {
+    item: OutboxItem,
+    plugin: PluginId,
 }
 
 impl OutboxDispatcher {
@@ -99,7 +106,7 @@ impl OutboxDispatcher {
             carriers: Vec::new(),
             paused_until: None,
             troubles: 0,
-            drained: None,
+            draining: Vec::new(),
         };
         tokio::spawn(dispatcher.run());
         sender
@@ -145,17 +152,19 @@ impl OutboxDispatcher {
                 });
                 self.carriers.sort_by_key(|carrier| -carrier.ranking);
                 self.go_on();
-                self.drained = None;
             }
             OutboxMessage::Away(plugin) => {
                 self.carriers.retain(|carrier| carrier.plugin != plugin);
-                for (id, item) in std::mem::take(&mut self.in_hand) {
+                let its = self
+                    .in_hand
+                    .extract_if(.., |_, in_hand| in_hand.plugin == plugin);
+                for (id, InHand { item, .. }) in its {
                     self.postponed.set(0, id, item);
                 }
             }
             OutboxMessage::Drain(plugin, tell) => {
                 self.carriers.retain(|carrier| carrier.plugin != plugin);
-                self.drained = Some(tell);
+                self.draining.push((plugin, tell));
             }
             OutboxMessage::Resume => {
                 self.go_on();
@@ -170,9 +179,9 @@ impl OutboxDispatcher {
     }
 
     fn tell_drained(&mut self) {
-        if self.in_hand.is_empty()
-            && let Some(tell) = self.drained.take()
-        {
+        let in_hand = &self.in_hand;
+        let has_none = |plugin: &PluginId| in_hand.values().all(|other| other.plugin != *plugin);
+        for (_, tell) in self.draining.extract_if(.., |(plugin, _)| has_none(plugin)) {
             // Whoever waited may have lost patience.
             let _ = tell.send(());
         }
@@ -183,6 +192,7 @@ impl OutboxDispatcher {
             return;
         };
         let (to_plugin, window) = (carrier.to_plugin.clone(), carrier.window);
+        let plugin = carrier.plugin.clone();
         let now = now_ms();
         if let Some(until) = self.paused_until {
             if until > now {
@@ -192,12 +202,13 @@ impl OutboxDispatcher {
             self.paused_until = None;
         }
         let mut deliveries = Vec::new();
-        let mut expired = Vec::new();
+        let mut dropped = Vec::new();
         let room = |this: &Self| window.saturating_sub(this.in_hand.len());
         if room(self) > 0 {
             for (id, item) in self.postponed.take_due() {
                 if room(self) > 0 {
-                    self.take(item, now, &mut deliveries, &mut expired);
+                    self.take(item, &plugin, &mut deliveries, &mut dropped)
+                        .await;
                 } else {
                     // It keeps its place: due since long.
                     self.postponed.set(0, id, item);
@@ -224,7 +235,8 @@ impl OutboxDispatcher {
                 }
                 None => {
                     self.busy.insert(item.subscription, VecDeque::new());
-                    self.take(item, now, &mut deliveries, &mut expired);
+                    self.take(item, &plugin, &mut deliveries, &mut dropped)
+                        .await;
                 }
             }
         }
@@ -232,23 +244,23 @@ impl OutboxDispatcher {
             // A link that has broken meanwhile says so by Away, which takes them back.
             let _ = to_plugin.send(ToPlugin::Deliveries(deliveries));
         }
-        if !expired.is_empty() {
-            self.finish(expired).await;
+        if !dropped.is_empty() {
+            self.finish(dropped).await;
         }
     }
 
     /// Takes a delivery in hand, whose device is marked busy; or drops it and those behind it that
     /// are of no use any more.
-    fn take(
+    async fn take(
         &mut self,
         item: OutboxItem,
-        now: i64,
+        plugin: &PluginId,
         deliveries: &mut Vec<Delivery>,
-        expired: &mut Vec<(i64, Finish)>,
+        dropped: &mut Vec<(i64, Finish)>,
     ) {
         let mut next = Some(item);
         while let Some(item) = next {
-            if item.expires_at > now {
+            if self.is_of_use(&item).await {
                 deliveries.push(Delivery {
                     id: item.id,
                     transport: self.transport.to_string(),
@@ -261,12 +273,31 @@ impl OutboxDispatcher {
                     expires_at_s: item.expires_at / 1_000,
                     attempts: item.attempts,
                 });
-                self.in_hand.insert(item.id, item);
+                let plugin = plugin.clone();
+                self.in_hand.insert(item.id, InHand { item, plugin });
                 return;
             }
-            count(&self.context.metrics.expired, "transport", &self.transport);
-            expired.push((item.id, Finish::Dropped));
+            dropped.push((item.id, Finish::Dropped));
             next = self.next_of(item.subscription);
+        }
+    }
+
+    /// Whether a delivery is in time, and its device still the user's: a mail must not reach a
+    /// device that was unsubscribed, or is somebody else's by now.
+    async fn is_of_use(&self, item: &OutboxItem) -> bool {
+        if item.expires_at <= now_ms() {
+            count(&self.context.metrics.expired, "transport", &self.transport);
+            return false;
+        }
+        let recipients = &self.context.recipients;
+        match recipients.has_device(item.user, item.subscription).await {
+            Ok(has_device) => has_device,
+            // The database is away, and what it said last is not known any more: the mail was
+            // accepted for this device.
+            Err(reason) => {
+                tracing::debug!(transport = %self.transport, reason, "a device could not be looked up");
+                true
+            }
         }
     }
 
@@ -360,7 +391,7 @@ impl OutboxDispatcher {
         let mut finished = Vec::new();
         for DeliveryDone { id, outcome } in done {
             // What is not in hand belongs to another transport of the plugin, or was taken back.
-            let Some(mut item) = self.in_hand.remove(&id) else {
+            let Some(InHand { mut item, .. }) = self.in_hand.remove(&id) else {
                 continue;
             };
             let transport = &*self.transport;

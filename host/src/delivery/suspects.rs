@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// Deaths with one thing alone in hand, after which that thing is to blame.
-const DEATHS_ALONE: u32 = 3;
+const DEATHS_ALONE: u32 = 5;
 
 /// Things that may have killed a plugin, in their order.
 ///
@@ -79,7 +79,7 @@ mod tests {
             }
         };
         assert_eq!(blamed, 3);
-        assert_eq!(deaths, 4);
+        assert_eq!(deaths, 6);
         while let Some((item, _)) = suspects.pop() {
             dealt_with.push(item);
         }

@@ -21,8 +21,13 @@ struct Subscription {
 
 impl Subscription {
     fn wants(&self, event: &Event) -> bool {
-        self.topics.iter().any(|pattern| pattern.matches(&event.topic))
-            && self.filter.as_ref().is_none_or(|filter| filter.matches(&event.properties))
+        self.topics
+            .iter()
+            .any(|pattern| pattern.matches(&event.topic))
+            && self
+                .filter
+                .as_ref()
+                .is_none_or(|filter| filter.matches(&event.properties))
     }
 }
 
@@ -79,11 +84,11 @@ impl Handlers {
             .collect()
     }
 
-    fn write(
-        &self,
-    ) -> std::sync::RwLockWriteGuard<'_, BTreeMap<PluginId, Vec<Subscription>>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<PluginId, Vec<Subscription>>> {
         // Each use is one insert or remove, which cannot leave the map half-changed.
-        self.subscriptions.write().unwrap_or_else(PoisonError::into_inner)
+        self.subscriptions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

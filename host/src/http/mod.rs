@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod internal;
+mod plugin_routes;
 pub mod public;
 mod serve;
 
@@ -12,9 +13,8 @@ pub use self::serve::{Ending, serve_tcp, serve_unix};
 pub fn public_router(node: &std::sync::Arc<crate::node::Node>) -> axum::Router {
     let named = node.clone();
     let transports: public::TransportNames = std::sync::Arc::new(move || named.transports());
-    public::router(public::PublicState::new(
-        node.push().clone(),
-        node.config().clone(),
-        transports,
-    ))
+    let state = public::PublicState::new(node.push().clone(), node.config().clone(), transports);
+    let node = node.clone();
+    public::router(state)
+        .fallback(move |request| plugin_routes::answer_public(node.clone(), request))
 }

@@ -27,7 +27,7 @@ use belfry_plugin_api::{Error, Result};
 use self::calls::{Calls, Reply};
 use self::logs::LogLevels;
 pub use self::routes::{Lookup, Routed, Routes};
-pub use self::start::{Running, StartError, Startup, check};
+pub use self::start::{Running, StartError, Startup, check, log_format};
 use crate::bundle::{Bundles, State, Status};
 use crate::config::Config;
 use crate::delivery::Delivery;

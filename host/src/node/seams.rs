@@ -84,6 +84,14 @@ impl Recipients for KnownRecipients {
         })
     }
 
+    fn has_device(&self, user: User, subscription: i64) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async move {
+            let subscriptions = self.push.subscriptions_of(user).await;
+            let subscriptions = subscriptions.map_err(|error| error.to_string())?;
+            Ok(subscriptions.iter().any(|one| one.id == subscription))
+        })
+    }
+
     fn token_dead(
         &self,
         subscription: i64,

@@ -107,6 +107,36 @@ fn load_config(startup: &Startup) -> Result<Config, ConfigError> {
     )
 }
 
+/// How the log is to be written, as far as that can be told before there is one: a configuration
+/// with faults is read again when they can be logged.
+pub fn log_format(startup: &Startup) -> Option<String> {
+    let config = load_config(startup).ok()?;
+    config
+        .snapshot()
+        .get("belfry.log.format")
+        .map(str::to_owned)
+}
+
+/// Keys of the contract that this version knows and does nothing with.
+const WITHOUT_EFFECT: [&str; 3] = [
+    "belfry.cluster.url",
+    "belfry.admin.listen",
+    "com.openexchange.push.credstorage.enabled",
+];
+
+/// Says which keys are set and have no effect, rather than let an operator rely on them.
+fn warn_of_keys_without_effect(config: &Config) {
+    let snapshot = config.snapshot();
+    for key in WITHOUT_EFFECT {
+        if snapshot.get(key).is_some_and(|value| value != "false") {
+            tracing::warn!(
+                key,
+                "this version does nothing with the key; see the known limits in CHANGELOG.md"
+            );
+        }
+    }
+}
+
 /// Reads all configuration and vets all plugins, starts nothing. Returns every fault.
 pub fn check(startup: &Startup) -> Vec<String> {
     let mut faults = Vec::new();
@@ -168,6 +198,7 @@ impl Running {
         node.push.start();
         let plugins = PluginsFolder::open(node.bundles.clone(), &startup.plugins).await?;
         config.report_warnings();
+        warn_of_keys_without_effect(&config);
 
         let ending = Ending::default();
         let mut tasks = JoinSet::new();

@@ -10,8 +10,13 @@ pub(crate) fn family(host: i32) -> Vec<i32> {
     let mut pids = vec![host];
     let tasks = fs::read_dir(format!("/proc/{host}/task")).unwrap();
     for task in tasks {
-        let children = fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default();
-        pids.extend(children.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+        let children =
+            fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default();
+        pids.extend(
+            children
+                .split_whitespace()
+                .filter_map(|pid| pid.parse::<i32>().ok()),
+        );
     }
     pids
 }
@@ -21,8 +26,18 @@ pub(crate) fn seconds(pids: &[i32]) -> f64 {
     let ticks = |pid: &i32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // The second field is the name in parentheses, which may hold anything.
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let number = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+        let fields: Vec<_> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let number = |index: usize| {
+            fields
+                .get(index)
+                .and_then(|field| field.parse::<f64>().ok())
+                .unwrap_or(0.0)
+        };
         number(11) + number(12)
     };
     pids.iter().map(ticks).sum::<f64>() / TICKS_PER_SECOND

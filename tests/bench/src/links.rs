@@ -27,11 +27,26 @@ pub(crate) async fn measure(figures: &mut Figures) {
     let mut rates = Vec::new();
     for (isolation, name) in [(Isolation::Process, "process"), (Isolation::Host, "host")] {
         let (rate, round_trip) = over(isolation).await;
-        figures.put(&format!("link.{name}.rate"), rate, "/s", "events to a handler and back, in batches of 64");
-        figures.put(&format!("link.{name}.round_trip_p50"), round_trip, "µs", "one event alone, to a handler and back");
+        figures.put(
+            &format!("link.{name}.rate"),
+            rate,
+            "/s",
+            "events to a handler and back, in batches of 64",
+        );
+        figures.put(
+            &format!("link.{name}.round_trip_p50"),
+            round_trip,
+            "µs",
+            "one event alone, to a handler and back",
+        );
         rates.push(rate);
     }
-    figures.put("link.process_to_host_ratio", rates[0] / rates[1], "", "rate over a process of its own to rate over a thread");
+    figures.put(
+        "link.process_to_host_ratio",
+        rates[0] / rates[1],
+        "",
+        "rate over a process of its own to rate over a thread",
+    );
 }
 
 async fn over(isolation: Isolation) -> (f64, f64) {
@@ -44,7 +59,10 @@ async fn over(isolation: Isolation) -> (f64, f64) {
     })
     .unwrap();
     link.to_plugin.send(ToPlugin::Start(start())).unwrap();
-    while !matches!(link.from_plugin.recv().await.unwrap().unwrap(), ToHost::Ready(_)) {}
+    while !matches!(
+        link.from_plugin.recv().await.unwrap().unwrap(),
+        ToHost::Ready(_)
+    ) {}
 
     let mut answered = 0;
     let mut sent = 0;
@@ -62,7 +80,9 @@ async fn over(isolation: Isolation) -> (f64, f64) {
     let mut trips: Vec<Duration> = Vec::new();
     for number in 0..ROUND_TRIPS {
         let begin = Instant::now();
-        link.to_plugin.send(ToPlugin::Events(vec![event(number)])).unwrap();
+        link.to_plugin
+            .send(ToPlugin::Events(vec![event(number)]))
+            .unwrap();
         while answers(&mut link).await == 0 {}
         trips.push(begin.elapsed());
     }

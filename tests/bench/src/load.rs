@@ -38,7 +38,15 @@ pub(crate) async fn send(internal: &str, users: &[String], plan: Plan) -> Latenc
     let next = Arc::new(AtomicU32::new(0));
     let begin = Instant::now();
     let senders: Vec<_> = (0..plan.connections)
-        .map(|_| tokio::spawn(connection(address.clone(), users.clone(), next.clone(), plan, begin)))
+        .map(|_| {
+            tokio::spawn(connection(
+                address.clone(),
+                users.clone(),
+                next.clone(),
+                plan,
+                begin,
+            ))
+        })
         .collect();
     let mut all = Latencies::new(3).unwrap();
     for sender in senders {
@@ -47,7 +55,13 @@ pub(crate) async fn send(internal: &str, users: &[String], plan: Plan) -> Latenc
     all
 }
 
-async fn connection(address: Arc<str>, users: Arc<[String]>, next: Arc<AtomicU32>, plan: Plan, begin: Instant) -> Latencies {
+async fn connection(
+    address: Arc<str>,
+    users: Arc<[String]>,
+    next: Arc<AtomicU32>,
+    plan: Plan,
+    begin: Instant,
+) -> Latencies {
     let stream = TcpStream::connect(&*address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -79,7 +93,9 @@ async fn connection(address: Arc<str>, users: Arc<[String]>, next: Arc<AtomicU32
         let response = sender.send_request(request).await.unwrap();
         assert_eq!(response.status(), 200);
         // The answer's 16 bytes come with its head; the connection reads them before the next.
-        http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+        http_body_util::BodyExt::collect(response.into_body())
+            .await
+            .unwrap();
         let micros = u64::try_from(due.elapsed().as_micros()).unwrap();
         latencies.record(micros.max(1)).unwrap();
     }

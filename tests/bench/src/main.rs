@@ -43,9 +43,17 @@ fn main() -> ExitCode {
         return done;
     }
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let mut figures = Figures::default();
-    let wants = |name: &str| arguments.only.as_ref().is_none_or(|only| name.starts_with(only.as_str()));
+    let wants = |name: &str| {
+        arguments
+            .only
+            .as_ref()
+            .is_none_or(|only| name.starts_with(only.as_str()))
+    };
     runtime.block_on(async {
         if wants("link") {
             links::measure(&mut figures).await;

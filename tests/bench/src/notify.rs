@@ -25,7 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) async fn measure(figures: &mut Figures, count: u32) {
     let providers = Providers::start_recording(|| Record::CountsOnly).await;
-    let builder = Host::builder().plugin("push-dovecot").plugin("mobile-push-restricted");
+    let builder = Host::builder()
+        .plugin("push-dovecot")
+        .plugin("mobile-push-restricted");
     let host = providers
         .of(builder, ApnsBy::Certificate)
         .set("belfry.inbox.durability", "power")
@@ -33,18 +35,38 @@ pub(crate) async fn measure(figures: &mut Figures, count: u32) {
         .await;
     let crowd = Crowd::gather_iphones(&host, USERS).await;
     let family = cpu::family(host.pid());
-    figures.put("notify.idle_memory", cpu::resident_mb(&family), "MB", "host and three plugins, idle (PSS)");
+    figures.put(
+        "notify.idle_memory",
+        cpu::resident_mb(&family),
+        "MB",
+        "host and three plugins, idle (PSS)",
+    );
 
     let raw = raw::push(&providers, count, CONNECTIONS, USERS).await;
     let raw_rate = f64::from(count) / raw.wall.as_secs_f64();
-    figures.put("notify.raw_reqwest_rate", raw_rate, "/s", "bare reqwest to the same double, 64 at once");
+    figures.put(
+        "notify.raw_reqwest_rate",
+        raw_rate,
+        "/s",
+        "bare reqwest to the same double, 64 at once",
+    );
     let raw_cpu = raw.cpu_with_double / f64::from(count) * 1e6;
-    figures.put("notify.raw_reqwest_cpu", raw_cpu, "µs", "CPU a push of client and double together");
+    figures.put(
+        "notify.raw_reqwest_cpu",
+        raw_cpu,
+        "µs",
+        "CPU a push of client and double together",
+    );
 
     let before = providers.apns.counts().delivered;
     let cpu_before = cpu::seconds(&family);
     let begin = Instant::now();
-    let plan = Plan { connections: CONNECTIONS, count, per_second: None, first_uid: 1 };
+    let plan = Plan {
+        connections: CONNECTIONS,
+        count,
+        per_second: None,
+        first_uid: 1,
+    };
     let answers = load::send(host.internal(), &crowd.users, plan).await;
     let answered = begin.elapsed();
     let all = before + u64::from(count);
@@ -56,18 +78,55 @@ pub(crate) async fn measure(figures: &mut Figures, count: u32) {
     let delivered = begin.elapsed();
     let cpu = cpu::seconds(&family) - cpu_before;
     let rate = f64::from(count) / delivered.as_secs_f64();
-    figures.put("notify.rate", rate, "/s", "notifications, from the first request to the last push, 64 connections");
-    figures.put("notify.ratio_to_raw_reqwest", rate / raw_rate, "", "of the bare client's rate");
-    figures.put("notify.accept_rate", f64::from(count) / answered.as_secs_f64(), "/s", "answers to the mail server");
-    figures.put("notify.cpu", cpu / f64::from(count) * 1e6, "µs", "CPU a notification, all Belfry processes");
+    figures.put(
+        "notify.rate",
+        rate,
+        "/s",
+        "notifications, from the first request to the last push, 64 connections",
+    );
+    figures.put(
+        "notify.ratio_to_raw_reqwest",
+        rate / raw_rate,
+        "",
+        "of the bare client's rate",
+    );
+    figures.put(
+        "notify.accept_rate",
+        f64::from(count) / answered.as_secs_f64(),
+        "/s",
+        "answers to the mail server",
+    );
+    figures.put(
+        "notify.cpu",
+        cpu / f64::from(count) * 1e6,
+        "µs",
+        "CPU a notification, all Belfry processes",
+    );
     for pid in &family {
         let name = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let name = name.split('\0').next().unwrap_or_default().rsplit(['/', ' ']).next().unwrap_or_default().to_owned();
+        let name = name
+            .split('\0')
+            .next()
+            .unwrap_or_default()
+            .rsplit(['/', ' '])
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let used = cpu::seconds(&[*pid]);
         println!("    {name:<24} {used:.2} CPU-seconds since its start");
     }
-    figures.put("notify.full_load_answer_p50", answers.value_at_quantile(0.5) as f64 / 1e3, "ms", "answer to the mail server at full load");
-    figures.put("notify.memory_after_load", cpu::resident_mb(&family), "MB", "host and three plugins (PSS)");
+    figures.put(
+        "notify.full_load_answer_p50",
+        answers.value_at_quantile(0.5) as f64 / 1e3,
+        "ms",
+        "answer to the mail server at full load",
+    );
+    figures.put(
+        "notify.memory_after_load",
+        cpu::resident_mb(&family),
+        "MB",
+        "host and three plugins (PSS)",
+    );
 
     let plan = Plan {
         connections: CONNECTIONS,
@@ -77,6 +136,11 @@ pub(crate) async fn measure(figures: &mut Figures, count: u32) {
     };
     let answers = load::send(host.internal(), &crowd.users, plan).await;
     let quantile = |q: f64| answers.value_at_quantile(q) as f64 / 1e3;
-    figures.put("notify.answer_p50", quantile(0.5), "ms", "answer to the mail server, 2,000/s, durability = power");
+    figures.put(
+        "notify.answer_p50",
+        quantile(0.5),
+        "ms",
+        "answer to the mail server, 2,000/s, durability = power",
+    );
     figures.put("notify.answer_p99", quantile(0.99), "ms", "likewise");
 }

@@ -52,13 +52,19 @@ pub(crate) async fn push(providers: &Providers, count: u32, at_once: u32, users:
                     }
                     let (user, mail) = mail(number, users);
                     let response = client
-                        .post(format!("{endpoint}/3/device/{}", apns_token(number % users)))
+                        .post(format!(
+                            "{endpoint}/3/device/{}",
+                            apns_token(number % users)
+                        ))
                         .header("apns-topic", TOPIC)
                         .header("apns-push-type", "alert")
                         .header("apns-priority", "10")
                         .header("apns-expiration", "0")
                         .header("apns-id", uuid::Uuid::new_v4().to_string())
-                        .header("apns-collapse-id", mobile_push::render::collapse_id(user, &mail))
+                        .header(
+                            "apns-collapse-id",
+                            mobile_push::render::collapse_id(user, &mail),
+                        )
                         .body(mobile_push::render::apns_payload(&mail))
                         .send()
                         .await

@@ -74,8 +74,12 @@ pub(super) async fn list(State(Admin { node, .. }): State<Admin>) -> Json<Plugin
     let refused = node.bundles().refused().await;
     let mut plugins = node.bundles().list().await;
     for hold_up in node.delivery().hold_ups() {
-        let HeldUp::EventHandlers(id) = &hold_up.who else { continue };
-        let plugin = plugins.iter_mut().find(|plugin| plugin.id == *id && plugin.reason.is_none());
+        let HeldUp::EventHandlers(id) = &hold_up.who else {
+            continue;
+        };
+        let plugin = plugins
+            .iter_mut()
+            .find(|plugin| plugin.id == *id && plugin.reason.is_none());
         if let Some(plugin) = plugin {
             plugin.reason = Some(format!("deny-listed: {}", hold_up.reason));
         }

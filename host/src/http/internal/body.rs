@@ -50,11 +50,19 @@ pub fn check_fields(route: &Route, body: &[u8]) -> Result<Option<String>, Malfor
     let mut fields: BTreeMap<String, Field> =
         serde_json::from_slice(body).map_err(|error| Malformed::NotAnObject(error.to_string()))?;
     for (name, wanted) in &route.fields {
-        let field = fields.get(name).ok_or_else(|| Malformed::Missing(name.clone()))?;
+        let field = fields
+            .get(name)
+            .ok_or_else(|| Malformed::Missing(name.clone()))?;
         let (fits, wanted) = match wanted {
             FieldType::String => (matches!(field, Field::Text(_)), "a string"),
-            FieldType::Integer => (matches!(field, Field::Integer(_)), "a whole number from 0 to 4294967295"),
-            FieldType::Any => (!matches!(field, Field::Other(_)), "a string or a whole number"),
+            FieldType::Integer => (
+                matches!(field, Field::Integer(_)),
+                "a whole number from 0 to 4294967295",
+            ),
+            FieldType::Any => (
+                !matches!(field, Field::Other(_)),
+                "a string or a whole number",
+            ),
         };
         if !fits {
             return Err(Malformed::Type {
@@ -63,7 +71,9 @@ pub fn check_fields(route: &Route, body: &[u8]) -> Result<Option<String>, Malfor
             });
         }
     }
-    let Some(name) = &route.user else { return Ok(None) };
+    let Some(name) = &route.user else {
+        return Ok(None);
+    };
     match fields.remove(name) {
         Some(Field::Text(user)) if (1..=MAX_USER_BYTES).contains(&user.len()) => Ok(Some(user)),
         _ => Err(Malformed::User(name.clone())),
@@ -94,7 +104,11 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        let said = |body: &str| check_fields(&route(), body.as_bytes()).unwrap_err().to_string();
+        let said = |body: &str| {
+            check_fields(&route(), body.as_bytes())
+                .unwrap_err()
+                .to_string()
+        };
         assert!(said("").contains("no JSON object"));
         assert!(said("[]").contains("no JSON object"));
         assert!(said("{\"user\":\"a\",").contains("no JSON object"));
@@ -108,7 +122,10 @@ mod tests {
     #[test]
     fn further_fields_may_be_anything() {
         let body = r#"{"user":"7@1","imap-uid":1,"x":{"y":[1,2.5,null,"z"]}}"#;
-        assert_eq!(check_fields(&route(), body.as_bytes()), Ok(Some("7@1".into())));
+        assert_eq!(
+            check_fields(&route(), body.as_bytes()),
+            Ok(Some("7@1".into()))
+        );
     }
 
     proptest! {

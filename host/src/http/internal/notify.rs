@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::basic_auth;
 use super::body::check_fields;
+use crate::http::plugin_routes::pass_on;
 use crate::metrics::count;
 use crate::node::{Lookup, Node, Routed};
 
@@ -54,7 +55,10 @@ impl Refusal {
 
 /// Answers whatever is no route of the host's own.
 pub(super) async fn answer(State(node): State<Arc<Node>>, request: Request) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     match serve(&node, request).await {
@@ -77,22 +81,27 @@ pub(super) async fn answer(State(node): State<Arc<Node>>, request: Request) -> R
 async fn serve(node: &Node, request: Request) -> Result<Response, Refusal> {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
-    let Routed { plugin, route } = match node.routes().find(Surface::Internal, head.method.as_str(), path) {
-        Lookup::Found(found) => found,
-        Lookup::OtherMethods(methods) => {
-            let allow = methods.join(", ");
-            let detail = format!("{path} takes {allow}");
-            let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
-            return Err(match HeaderValue::from_str(&allow) {
-                Ok(value) => refusal.with(ALLOW, value),
-                Err(_) => refusal,
-            });
-        }
-        Lookup::Nothing => {
-            let detail = format!("no installed plugin has the route {path}");
-            return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", detail));
-        }
-    };
+    let Routed { plugin, route } =
+        match node
+            .routes()
+            .find(Surface::Internal, head.method.as_str(), path)
+        {
+            Lookup::Found(found) => found,
+            Lookup::OtherMethods(methods) => {
+                let allow = methods.join(", ");
+                let detail = format!("{path} takes {allow}");
+                let refusal =
+                    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+                return Err(match HeaderValue::from_str(&allow) {
+                    Ok(value) => refusal.with(ALLOW, value),
+                    Err(_) => refusal,
+                });
+            }
+            Lookup::Nothing => {
+                let detail = format!("no installed plugin has the route {path}");
+                return Err(Refusal::new(StatusCode::NOT_FOUND, "not_found", detail));
+            }
+        };
     if let Err(refused) = basic_auth::check(&node.config().snapshot(), &head.headers) {
         if refused == basic_auth::Refused::Wrong {
             node.penalties().serve().await;
@@ -134,10 +143,18 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
     match tokio::time::timeout(BODY_PATIENCE, limited.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err(Refusal::new(StatusCode::BAD_REQUEST, "malformed", format!("the body broke off: {error}"))),
+        Ok(Err(error)) => Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            format!("the body broke off: {error}"),
+        )),
         Err(_) => {
             let detail = format!("the body did not come within {} s", BODY_PATIENCE.as_secs());
-            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", detail))
+            Err(Refusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                detail,
+            ))
         }
     }
 }
@@ -156,35 +173,31 @@ async fn accept(
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
     if !is_json {
         let detail = "the body must be application/json";
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            detail,
+        ));
     }
     let user = check_fields(route, &body)
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, "malformed", error.to_string()))?;
-    match node.delivery().accept(plugin, &route.name, user, body).await {
+    match node
+        .delivery()
+        .accept(plugin, &route.name, user, body)
+        .await
+    {
         Ok(()) => {
             count(&node.metrics().notifications, "answer", "accepted");
             let json = HeaderValue::from_static("application/json");
             Ok(([(CONTENT_TYPE, json)], "{\"success\":true}").into_response())
         }
         Err(error) => {
-            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "cannot_keep", error.to_string());
+            let refusal = Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "cannot_keep",
+                error.to_string(),
+            );
             Err(refusal.with(RETRY_AFTER, RETRY_AFTER_S))
-        }
-    }
-}
-
-async fn pass_on(node: &Node, plugin: &belfry_plugin_api::manifest::PluginId, call: HttpCall) -> Response {
-    match node.http(plugin, call).await {
-        Ok(reply) => {
-            let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
-            let content_type = HeaderValue::from_str(&reply.content_type)
-                .unwrap_or(HeaderValue::from_static("application/octet-stream"));
-            (status, [(CONTENT_TYPE, content_type)], reply.body).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%plugin, %error, "a plugin did not answer a request");
-            let body = json!({"error": "plugin_failed", "detail": "the plugin that serves this route did not answer"});
-            (StatusCode::BAD_GATEWAY, axum::Json(body)).into_response()
         }
     }
 }
