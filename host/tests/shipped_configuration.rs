@@ -115,7 +115,8 @@ fn every_key_is_shown_once() {
         shown.iter().filter(is_it).count()
     };
     for spec in registry.iter() {
-        assert_eq!(lines(spec), 1, "{}", spec.name);
+        let name = &spec.name;
+        assert_eq!(lines(spec), 1, "the files in config/ must show {name} once");
     }
 }
 
