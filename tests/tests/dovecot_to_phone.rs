@@ -13,7 +13,14 @@ const PASSWORD: &str = "mail-Secret-3";
 
 async fn mail_arrives(dovecot: &Dovecot, from: &str, subject: &str) {
     let message = lmtp::mail(from, subject, "Hello body");
-    let replies = lmtp::deliver(dovecot.lmtp_address(), "alice@example.org", &[USER], &message).await.unwrap();
+    let replies = lmtp::deliver(
+        dovecot.lmtp_address(),
+        "alice@example.org",
+        &[USER],
+        &message,
+    )
+    .await
+    .unwrap();
     assert!(replies.iter().all(lmtp::Reply::is_success), "{replies:?}");
 }
 
@@ -40,18 +47,29 @@ async fn world(isolation: &str, by: ApnsBy) -> (Providers, Host, Dovecot) {
 async fn a_mail_reaches_both_phones(isolation: &str, by: ApnsBy) {
     let (providers, mut host, dovecot) = world(isolation, by).await;
     let app = belfry_tests::wait::until("the mail server's address to be in force", async || {
-        let response = belfry_tests::app::try_log_in(&host, USER, PASSWORD, belfry_tests::app::CLIENT).await;
+        let response =
+            belfry_tests::app::try_log_in(&host, USER, PASSWORD, belfry_tests::app::CLIENT).await;
         (response.status() == StatusCode::CREATED).then_some(())
     });
     app.await;
     let app = App::log_in(&host, USER, PASSWORD).await;
-    assert_eq!(app.subscribe("apns", &apns_token(1)).await, StatusCode::CREATED);
+    assert_eq!(
+        app.subscribe("apns", &apns_token(1)).await,
+        StatusCode::CREATED
+    );
     assert_eq!(app.subscribe("apns", &apns_token(1)).await, StatusCode::OK);
-    assert_eq!(app.subscribe("fcm", &fcm_token(1)).await, StatusCode::CREATED);
+    assert_eq!(
+        app.subscribe("fcm", &fcm_token(1)).await,
+        StatusCode::CREATED
+    );
     host.listens_for(&app.user()).await;
 
     mail_arrives(&dovecot, "Alice <alice@example.org>", "Hello").await;
-    providers.apns.wait_for_delivered(1, PATIENCE).await.unwrap();
+    providers
+        .apns
+        .wait_for_delivered(1, PATIENCE)
+        .await
+        .unwrap();
     providers.fcm.wait_for_delivered(1, PATIENCE).await.unwrap();
     let iphone = providers.apns.as_device_sees(&apns_token(1));
     let android = providers.fcm.as_device_sees(&fcm_token(1));
@@ -63,14 +81,23 @@ async fn a_mail_reaches_both_phones(isolation: &str, by: ApnsBy) {
     }
     assert_eq!((iphone.len(), android.len()), (1, 1));
 
-    assert_eq!(app.unsubscribe("apns", &apns_token(1)).await, StatusCode::NO_CONTENT);
-    assert_eq!(app.unsubscribe("fcm", &fcm_token(1)).await, StatusCode::NO_CONTENT);
+    assert_eq!(
+        app.unsubscribe("apns", &apns_token(1)).await,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(
+        app.unsubscribe("fcm", &fcm_token(1)).await,
+        StatusCode::NO_CONTENT
+    );
     host.listens_no_longer().await;
     assert_eq!(entry_of(&dovecot).await, None);
     mail_arrives(&dovecot, "Alice <alice@example.org>", "Unheard").await;
     // What the mail server would have sent, it has sent before it answered the delivery.
     assert!(host.end().await);
-    assert_eq!(providers.apns.pushes().len() + providers.fcm.pushes().len(), 2);
+    assert_eq!(
+        providers.apns.pushes().len() + providers.fcm.pushes().len(),
+        2
+    );
     providers.assert_no_violations();
     dovecot.assert_no_errors();
 }

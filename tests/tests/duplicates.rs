@@ -14,11 +14,17 @@ const PASSWORD: &str = "mail-Secret-4";
 #[tokio::test(flavor = "multi_thread")]
 async fn two_drivers_and_a_second_try_give_one_push_a_device() {
     let providers = Providers::start().await;
-    let host = providers.of(Host::builder().plugin("push-dovecot"), ApnsBy::Certificate).start().await;
+    let host = providers
+        .of(Host::builder().plugin("push-dovecot"), ApnsBy::Certificate)
+        .start()
+        .await;
     // Between Dovecot and the host: loses the answer to the first try of each request.
     let forgetful = forgetful::Proxy::start(host.internal()).await;
     let url = host.notify_url();
-    let forgetful_url = url.replace(host.internal().trim_start_matches("http://"), forgetful.address());
+    let forgetful_url = url.replace(
+        host.internal().trim_start_matches("http://"),
+        forgetful.address(),
+    );
     let dovecot = Dovecot::builder()
         .users([(USER, PASSWORD)])
         .driver_url(&url)
@@ -29,7 +35,8 @@ async fn two_drivers_and_a_second_try_give_one_push_a_device() {
         .unwrap();
     host.set("belfry.imap.url", &dovecot.imap_url());
     let app = until("the mail server's address to be in force", async || {
-        let response = belfry_tests::app::try_log_in(&host, USER, PASSWORD, belfry_tests::app::CLIENT).await;
+        let response =
+            belfry_tests::app::try_log_in(&host, USER, PASSWORD, belfry_tests::app::CLIENT).await;
         if response.status() != StatusCode::CREATED {
             return None;
         }
@@ -42,16 +49,36 @@ async fn two_drivers_and_a_second_try_give_one_push_a_device() {
 
     for number in 1..=3 {
         let message = lmtp::mail("alice@example.org", &format!("Mail {number}"), "Hello body");
-        let replies = lmtp::deliver(dovecot.lmtp_address(), "alice@example.org", &[USER], &message).await.unwrap();
+        let replies = lmtp::deliver(
+            dovecot.lmtp_address(),
+            "alice@example.org",
+            &[USER],
+            &message,
+        )
+        .await
+        .unwrap();
         assert!(replies.iter().all(lmtp::Reply::is_success), "{replies:?}");
     }
-    providers.apns.wait_for_delivered(3, PATIENCE).await.unwrap();
+    providers
+        .apns
+        .wait_for_delivered(3, PATIENCE)
+        .await
+        .unwrap();
     providers.fcm.wait_for_delivered(3, PATIENCE).await.unwrap();
     assert!(forgetful.forgotten() >= 3, "Dovecot made no second try");
     // One of the two drivers' reports of each mail, and each second try, is a duplicate.
     until("six duplicates to be recognised", async || {
-        let metrics = belfry_tests::app::client().get(format!("{}/metrics", host.internal())).send().await.unwrap();
-        metrics.text().await.unwrap().contains("belfry_duplicates_total 6\n").then_some(())
+        let metrics = belfry_tests::app::client()
+            .get(format!("{}/metrics", host.internal()))
+            .send()
+            .await
+            .unwrap();
+        metrics
+            .text()
+            .await
+            .unwrap()
+            .contains("belfry_duplicates_total 6\n")
+            .then_some(())
     })
     .await;
     assert_eq!(providers.apns.pushes().len(), 3);
@@ -99,10 +126,16 @@ mod forgetful {
     async fn pass_on(mut client: TcpStream, host: String, seen: Arc<Mutex<HashSet<Vec<u8>>>>) {
         let mut upstream = TcpStream::connect(host).await.unwrap();
         loop {
-            let Some(request) = read_message(&mut client).await else { return };
+            let Some(request) = read_message(&mut client).await else {
+                return;
+            };
             upstream.write_all(&request).await.unwrap();
             let answer = read_message(&mut upstream).await.unwrap();
-            let body = request.split(|byte| *byte == b'{').nth(1).unwrap_or_default().to_vec();
+            let body = request
+                .split(|byte| *byte == b'{')
+                .nth(1)
+                .unwrap_or_default()
+                .to_vec();
             if seen.lock().unwrap().insert(body) {
                 return;
             }
@@ -116,7 +149,9 @@ mod forgetful {
         loop {
             if let Some(end) = message.windows(4).position(|four| four == b"\r\n\r\n") {
                 let head = String::from_utf8_lossy(&message[..end]).to_lowercase();
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+                let length = head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length:"));
                 let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
                 if message.len() >= end + 4 + length {
                     return Some(message);

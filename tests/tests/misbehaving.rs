@@ -28,21 +28,45 @@ impl World {
             .await;
         let crowd = Crowd::gather(&host, 1).await;
         host.plugin_becomes("misbehaving", "ACTIVE").await;
-        Self { providers, host, crowd, mails: 0 }
+        Self {
+            providers,
+            host,
+            crowd,
+            mails: 0,
+        }
     }
 
     /// A mail is delivered to both phones.
     async fn delivers(&mut self) {
         self.mails += 1;
         let body = notification(&self.crowd.users[0], self.mails);
-        assert_eq!(notify(&client(), self.host.internal(), &body).await, Some(StatusCode::OK));
+        assert_eq!(
+            notify(&client(), self.host.internal(), &body).await,
+            Some(StatusCode::OK)
+        );
         let count = u64::from(self.mails);
-        self.providers.apns.wait_for_delivered(count, PATIENCE).await.unwrap();
-        self.providers.fcm.wait_for_delivered(count, PATIENCE).await.unwrap();
+        self.providers
+            .apns
+            .wait_for_delivered(count, PATIENCE)
+            .await
+            .unwrap();
+        self.providers
+            .fcm
+            .wait_for_delivered(count, PATIENCE)
+            .await
+            .unwrap();
     }
 
     async fn misbehave(&self, how: &str) {
-        let (status, text) = self.host.ctl(&["event", "send", "org/belfry/misbehave", &format!("how={how}")]).await;
+        let (status, text) = self
+            .host
+            .ctl(&[
+                "event",
+                "send",
+                "org/belfry/misbehave",
+                &format!("how={how}"),
+            ])
+            .await;
         assert_eq!(status, 0, "{text}");
     }
 
@@ -142,8 +166,15 @@ async fn an_event_that_kills_its_handler_every_time_is_set_aside() {
     // It lives on with what does not kill it.
     world.misbehave("not at all").await;
     until("the next event to be handled", async || {
-        world.host.log().contains("this way to misbehave is not known").then_some(())
+        world
+            .host
+            .log()
+            .contains("this way to misbehave is not known")
+            .then_some(())
     })
     .await;
-    assert_eq!(world.host.plugin("misbehaving").await.unwrap()["failures"], failures);
+    assert_eq!(
+        world.host.plugin("misbehaving").await.unwrap()["failures"],
+        failures
+    );
 }

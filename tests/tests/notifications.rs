@@ -17,7 +17,9 @@ async fn host() -> Host {
 }
 
 fn put(host: &Host) -> RequestBuilder {
-    client().put(format!("{}{PATH}", host.internal())).basic_auth(LOGIN, Some(PASSWORD))
+    client()
+        .put(format!("{}{PATH}", host.internal()))
+        .basic_auth(LOGIN, Some(PASSWORD))
 }
 
 /// Sends it, and checks that the answer is JSON with `error` and `detail`, and that the log has
@@ -27,14 +29,22 @@ async fn refused(host: &Host, request: RequestBuilder, status: StatusCode) -> Va
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), status);
     let body: Value = response.json().await.unwrap();
-    assert!(body["error"].is_string() && body["detail"].is_string(), "{body}");
-    until("one line in the log", async || (refusals(host) > before).then_some(())).await;
+    assert!(
+        body["error"].is_string() && body["detail"].is_string(),
+        "{body}"
+    );
+    until("one line in the log", async || {
+        (refusals(host) > before).then_some(())
+    })
+    .await;
     assert_eq!(refusals(host), before + 1, "{}", host.log());
     body
 }
 
 fn refusals(host: &Host) -> usize {
-    host.log().matches("a request on the internal address was refused").count()
+    host.log()
+        .matches("a request on the internal address was refused")
+        .count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,14 +55,31 @@ async fn what_is_malformed_is_400_with_what_is_wrong() {
         ("[1]", "no JSON object"),
         ("{\"user\":", "no JSON object"),
         ("{}", "is missing"),
-        (r#"{"user":"7@1","event":"messageNew","folder":"INBOX","imap-uid":1}"#, "imap-uidvalidity is missing"),
-        (r#"{"user":"7@1","event":"messageNew","folder":"INBOX","imap-uid":"1","imap-uidvalidity":1}"#, "imap-uid must be"),
-        (r#"{"user":"7@1","event":"messageNew","folder":"INBOX","imap-uid":4294967296,"imap-uidvalidity":1}"#, "imap-uid must be"),
-        (r#"{"user":"","event":"messageNew","folder":"INBOX","imap-uid":1,"imap-uidvalidity":1}"#, "names no user"),
+        (
+            r#"{"user":"7@1","event":"messageNew","folder":"INBOX","imap-uid":1}"#,
+            "imap-uidvalidity is missing",
+        ),
+        (
+            r#"{"user":"7@1","event":"messageNew","folder":"INBOX","imap-uid":"1","imap-uidvalidity":1}"#,
+            "imap-uid must be",
+        ),
+        (
+            r#"{"user":"7@1","event":"messageNew","folder":"INBOX","imap-uid":4294967296,"imap-uidvalidity":1}"#,
+            "imap-uid must be",
+        ),
+        (
+            r#"{"user":"","event":"messageNew","folder":"INBOX","imap-uid":1,"imap-uidvalidity":1}"#,
+            "names no user",
+        ),
     ] {
-        let request = put(&host).header("content-type", "application/json").body(body);
+        let request = put(&host)
+            .header("content-type", "application/json")
+            .body(body);
         let answer = refused(&host, request, StatusCode::BAD_REQUEST).await;
-        assert!(answer["detail"].as_str().unwrap().contains(what), "{body}: {answer}");
+        assert!(
+            answer["detail"].as_str().unwrap().contains(what),
+            "{body}: {answer}"
+        );
     }
 }
 
@@ -61,19 +88,36 @@ async fn no_or_wrong_credentials_are_401_and_right_ones_never_wait_for_them() {
     let host = host().await;
     let url = format!("{}{PATH}", host.internal());
     let body = notification("7@1", 1);
-    refused(&host, client().put(&url).json(&body), StatusCode::UNAUTHORIZED).await;
-    let digest = client().put(&url).header("authorization", "Bearer x").json(&body);
+    refused(
+        &host,
+        client().put(&url).json(&body),
+        StatusCode::UNAUTHORIZED,
+    )
+    .await;
+    let digest = client()
+        .put(&url)
+        .header("authorization", "Bearer x")
+        .json(&body);
     refused(&host, digest, StatusCode::UNAUTHORIZED).await;
 
     // Somebody guesses on many connections; the mail server is answered before any of them.
     let guesses: Vec<_> = (0..200)
         .map(|number| {
-            let guess = client().put(&url).basic_auth(LOGIN, Some(format!("guess-{number}"))).json(&body);
+            let guess = client()
+                .put(&url)
+                .basic_auth(LOGIN, Some(format!("guess-{number}")))
+                .json(&body);
             tokio::spawn(async move { guess.send().await.unwrap().status() })
         })
         .collect();
-    assert_eq!(notify(&client(), host.internal(), &body).await, Some(StatusCode::OK));
-    assert!(guesses.iter().any(|guess| !guess.is_finished()), "wrong tries cost nothing");
+    assert_eq!(
+        notify(&client(), host.internal(), &body).await,
+        Some(StatusCode::OK)
+    );
+    assert!(
+        guesses.iter().any(|guess| !guess.is_finished()),
+        "wrong tries cost nothing"
+    );
     for guess in guesses {
         assert_eq!(guess.await.unwrap(), StatusCode::UNAUTHORIZED);
     }
@@ -86,7 +130,12 @@ async fn without_credentials_in_the_configuration_every_call_is_refused() {
         .set("com.openexchange.rest.services.basic-auth.password", "")
         .start()
         .await;
-    refused(&host, put(&host).json(&notification("7@1", 1)), StatusCode::UNAUTHORIZED).await;
+    refused(
+        &host,
+        put(&host).json(&notification("7@1", 1)),
+        StatusCode::UNAUTHORIZED,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +143,12 @@ async fn what_is_too_large_is_413_also_when_its_size_is_not_announced() {
     let host = host().await;
     let large = vec![b' '; 2 * 1024 * 1024];
     let json = |request: RequestBuilder| request.header("content-type", "application/json");
-    refused(&host, json(put(&host)).body(large.clone()), StatusCode::PAYLOAD_TOO_LARGE).await;
+    refused(
+        &host,
+        json(put(&host)).body(large.clone()),
+        StatusCode::PAYLOAD_TOO_LARGE,
+    )
+    .await;
 
     let address = host.internal().trim_start_matches("http://").to_owned();
     let answer = tokio::task::spawn_blocking(move || {
@@ -123,14 +177,26 @@ async fn what_is_too_large_is_413_also_when_its_size_is_not_announced() {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_types_methods_and_paths_are_415_405_and_404() {
     let host = host().await;
-    let text = put(&host).header("content-type", "text/plain").body(notification("7@1", 1).to_string());
+    let text = put(&host)
+        .header("content-type", "text/plain")
+        .body(notification("7@1", 1).to_string());
     refused(&host, text, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
     for method in [Method::GET, Method::DELETE, Method::PATCH] {
         let request = client().request(method, format!("{}{PATH}", host.internal()));
-        refused(&host, request.basic_auth(LOGIN, Some(PASSWORD)), StatusCode::METHOD_NOT_ALLOWED).await;
+        refused(
+            &host,
+            request.basic_auth(LOGIN, Some(PASSWORD)),
+            StatusCode::METHOD_NOT_ALLOWED,
+        )
+        .await;
     }
     let elsewhere = client().put(format!("{}/elsewhere", host.internal()));
-    refused(&host, elsewhere.basic_auth(LOGIN, Some(PASSWORD)), StatusCode::NOT_FOUND).await;
+    refused(
+        &host,
+        elsewhere.basic_auth(LOGIN, Some(PASSWORD)),
+        StatusCode::NOT_FOUND,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,14 +209,25 @@ async fn a_user_whom_nobody_registered_is_accepted_and_counted_under_both_paths_
         (Method::POST, "/rest/http-notify/v1/notify"),
     ] {
         let request = client().request(method, format!("{}{path}", host.internal()));
-        let request = request.basic_auth(LOGIN, Some(PASSWORD)).json(&notification("nobody@example.com", 1));
+        let request = request
+            .basic_auth(LOGIN, Some(PASSWORD))
+            .json(&notification("nobody@example.com", 1));
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.text().await.unwrap(), r#"{"success":true}"#);
     }
     until("four to be counted", async || {
-        let metrics = client().get(format!("{}/metrics", host.internal())).send().await.unwrap();
-        metrics.text().await.unwrap().contains("belfry_unregistered_total 4\n").then_some(())
+        let metrics = client()
+            .get(format!("{}/metrics", host.internal()))
+            .send()
+            .await
+            .unwrap();
+        metrics
+            .text()
+            .await
+            .unwrap()
+            .contains("belfry_unregistered_total 4\n")
+            .then_some(())
     })
     .await;
 }
@@ -179,15 +256,22 @@ async fn clients_that_dawdle_hold_up_nobody() {
     .unwrap();
     let http = client();
     for uid in 1..=50 {
-        assert_eq!(notify(&http, host.internal(), &notification("7@1", uid)).await, Some(StatusCode::OK));
+        assert_eq!(
+            notify(&http, host.internal(), &notification("7@1", uid)).await,
+            Some(StatusCode::OK)
+        );
     }
     let mut in_the_body = dawdlers.into_iter().nth(1).unwrap();
-    let answer = tokio::task::spawn_blocking(move || read_head(&mut in_the_body)).await.unwrap();
+    let answer = tokio::task::spawn_blocking(move || read_head(&mut in_the_body))
+        .await
+        .unwrap();
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
 }
 
 fn read_head(stream: &mut TcpStream) -> String {
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
     let mut answer = vec![0; 4096];
     let length = stream.read(&mut answer).unwrap();
     String::from_utf8_lossy(&answer[..length]).into_owned()

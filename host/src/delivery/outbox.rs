@@ -76,6 +76,8 @@ pub(super) struct OutboxDispatcher {
     in_hand: BTreeMap<i64, InHand>,
     carriers: Vec<Carrier>,
     paused_until: Option<i64>,
+    /// Postponed deliveries that wait for the end of a pause.
+    held_back: Vec<i64>,
     /// Transport-wide troubles in a row.
     troubles: u32,
     /// Who waits until a plugin has nothing in hand.
@@ -105,6 +107,7 @@ impl OutboxDispatcher {
             in_hand: BTreeMap::new(),
             carriers: Vec::new(),
             paused_until: None,
+            held_back: Vec::new(),
             troubles: 0,
             draining: Vec::new(),
         };
@@ -200,6 +203,7 @@ impl OutboxDispatcher {
                 return;
             }
             self.paused_until = None;
+            self.held_back.clear();
         }
         let mut deliveries = Vec::new();
         let mut dropped = Vec::new();
@@ -431,6 +435,7 @@ impl OutboxDispatcher {
                         });
                     if scope == Scope::Transport {
                         self.pause(not_before, &reason);
+                        self.held_back.push(id);
                     }
                     let attempts = item.attempts;
                     finished.push((
@@ -469,6 +474,9 @@ impl OutboxDispatcher {
 
     fn go_on(&mut self) {
         self.paused_until = None;
+        for id in self.held_back.drain(..) {
+            self.postponed.hasten(id);
+        }
         self.context
             .hold_ups
             .end(&HeldUp::Transport(self.transport.clone()));

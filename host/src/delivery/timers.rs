@@ -40,6 +40,16 @@ impl<T> Timers<T> {
         self.by_time.insert((at, id), row);
     }
 
+    /// Makes a row that waits here due at once.
+    pub(super) fn hasten(&mut self, id: i64) {
+        if let Some(at) = self.times.get_mut(&id)
+            && let Some(row) = self.by_time.remove(&(*at, id))
+        {
+            *at = 0;
+            self.by_time.insert((0, id), row);
+        }
+    }
+
     /// Has [`Timers::due`] resolve at a time, with no row.
     pub(super) fn wake_at(&mut self, at: i64) {
         self.wake_at = Some(self.wake_at.map_or(at, |before| before.min(at)));

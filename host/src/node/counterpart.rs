@@ -183,6 +183,7 @@ impl Node {
                 });
             }
             ToHost::CredentialChanged(which) => self.credential_changed(which),
+            ToHost::TransportReady(which) => self.delivery().resume(&which.transport),
             ToHost::Log(records) => {
                 for record in records {
                     if record.level <= self.log_levels.of(id) && self.may_log(id) {
@@ -254,7 +255,6 @@ impl Node {
     /// Tells everybody who may use a provider's credential that it changed.
     fn credential_changed(&self, which: CredentialQuestion) {
         tracing::info!(provider = which.provider, "a provider's credential changed");
-        self.delivery().resume(&which.provider);
         self.calls.tell_all(&ToPlugin::CredentialChanged(which));
     }
 }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use super::{
     Answer, Configure, CredentialQuestion, Delivery, DeliveryDone, EventDelivery, EventDone,
     Failed, HttpCall, HttpReply, Listen, LogLevel, LogRecord, Numbered, ProviderCredential,
-    Publish, Ready, Report, ReportDone, Start, Stop,
+    Publish, Ready, Report, ReportDone, Start, Stop, TransportReady,
 };
 use crate::error::Error;
 use crate::event::Event;
@@ -177,6 +177,8 @@ frames! {
         Credential(Numbered<Result<Option<ProviderCredential>, Error>>) = "credential",
         /// A provider's credential that this backend offers changed.
         CredentialChanged(CredentialQuestion) = "credential-changed",
+        /// A transport that could not deliver can do so again.
+        TransportReady(TransportReady) = "transport-ready",
         /// Events to keep until every handler has dealt with them.
         Publish(Numbered<Publish>) = "publish",
         /// An event for the handlers that run now, whose answers are asked for.

@@ -154,6 +154,13 @@ pub struct CredentialQuestion {
     pub provider: String,
 }
 
+/// A transport can deliver again: its account was set up anew, say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransportReady {
+    /// The transport's name.
+    pub transport: String,
+}
+
 /// What logs in to a push provider.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ProviderCredential {

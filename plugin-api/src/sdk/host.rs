@@ -9,7 +9,7 @@ use super::outbound::Outbound;
 use crate::error::{Error, Result};
 use crate::event::{Event, Properties};
 use crate::frame::{
-    Answer, Answered, CredentialQuestion, Numbered, ProviderCredential, Publish, Start, ToHost,
+    Answer, Answered, CredentialQuestion, Numbered, ProviderCredential, Publish, Start, ToHost, TransportReady,
 };
 
 /// Questions that may be open at once; further ones wait.
@@ -113,6 +113,15 @@ impl Host {
     pub async fn credential_changed(&self, provider: &str) {
         let provider = provider.to_owned();
         let frame = ToHost::CredentialChanged(CredentialQuestion { provider });
+        self.inner.outbound.send(frame).await;
+    }
+
+    /// Says that a transport which asked the host to hold everything back
+    /// ([`Scope::Transport`](crate::frame::Scope::Transport)) can deliver again, sooner than it
+    /// had said.
+    pub async fn transport_ready(&self, transport: &str) {
+        let transport = transport.to_owned();
+        let frame = ToHost::TransportReady(TransportReady { transport });
         self.inner.outbound.send(frame).await;
     }
 

@@ -67,9 +67,6 @@ impl Accounts {
         let settings = Settings::read(&config)?;
         self.write(|current| current.settings = settings.into());
         self.renew(true, true).await;
-        // What was held back for want of an account is tried again at once.
-        self.host.credential_changed(APNS).await;
-        self.host.credential_changed(FCM).await;
         Ok(())
     }
 
@@ -106,11 +103,14 @@ impl Accounts {
             let account = self.make_apns(&settings.apns).await;
             report(APNS, settings.apns.enabled, account.as_ref().err());
             self.write(|current| current.apns = account.map(Arc::new).map_err(|error| error.to_string()));
+            // What was held back for want of an account is tried again at once.
+            self.host.transport_ready(APNS).await;
         }
         if fcm {
             let account = self.make_fcm(&settings.fcm).await;
             report(FCM, settings.fcm.enabled, account.as_ref().err());
             self.write(|current| current.fcm = account.map(Arc::new).map_err(|error| error.to_string()));
+            self.host.transport_ready(FCM).await;
         }
     }
 
