@@ -11,6 +11,9 @@ use crate::{paths, process};
 /// The packages whose programs are installed.
 const PROGRAM_PACKAGES: [&str; 2] = ["belfry-host", "belfry-sandbox"];
 
+/// The packages that a benchmark needs beside them.
+const BENCH_PACKAGES: [&str; 2] = ["belfry-bench", "misbehaving"];
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Lay a debug build out in target/dist-debug, as tests use it
@@ -22,6 +25,8 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
     Release,
+    /// A release build with what measures it.
+    Bench,
     Debug,
 }
 
@@ -30,6 +35,7 @@ impl Profile {
     pub(crate) fn folder(self) -> PathBuf {
         paths::at(match self {
             Self::Release => "target/dist",
+            Self::Bench => "target/dist-bench",
             Self::Debug => "target/dist-debug",
         })
     }
@@ -55,10 +61,12 @@ pub(crate) fn lay_out(profile: Profile) -> Result<Vec<Artifact>> {
     let plugins = plugin_ids()?;
     let mut build = process::cargo(&["build", "--locked"]);
     match profile {
-        Profile::Release => {
+        Profile::Release | Profile::Bench => {
             build.arg("--release");
             let plugins = plugins.iter().map(String::as_str);
-            for package in PROGRAM_PACKAGES.into_iter().chain(plugins) {
+            let measures = (profile == Profile::Bench).then_some(BENCH_PACKAGES);
+            let measures = measures.into_iter().flatten();
+            for package in PROGRAM_PACKAGES.into_iter().chain(plugins).chain(measures) {
                 build.args(["-p", package]);
             }
         }

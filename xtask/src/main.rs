@@ -6,6 +6,7 @@
 )]
 
 mod artifacts;
+mod bench;
 mod demo;
 mod dist;
 mod fuzz;
@@ -32,6 +33,8 @@ enum Verb {
     Demo,
     /// Check everything: form, lints, tests, docs, dependencies, a short run of the fuzz targets
     Test(test::Arguments),
+    /// Measure a release build, each figure beside something simpler in the same run
+    Bench(bench::Arguments),
     /// Lay a build out as packages would install it, in target/dist
     Dist(dist::Arguments),
     /// Run fuzz targets; crashing inputs are kept in fuzz/artifacts
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Verb::Demo => demo::run(),
         Verb::Test(arguments) => test::run(&arguments),
+        Verb::Bench(arguments) => bench::measure(&arguments),
         Verb::Dist(arguments) => dist::run(&arguments),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),
     };

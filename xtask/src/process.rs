@@ -1,6 +1,8 @@
 //! Running other programs.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -25,6 +27,38 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         .stdin(Stdio::null())
         .status()
         .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", shown(command));
+    }
+    Ok(())
+}
+
+/// Like [`run`], and keeps in a file what the command prints.
+///
+/// # Errors
+/// As [`run`], or the file cannot be written.
+pub(crate) fn run_and_keep(command: &mut Command, file: &Path) -> Result<()> {
+    println!("$ {}", shown(command));
+    let (mut output, to_output) = std::io::pipe()?;
+    command.stdin(Stdio::null());
+    command.stdout(to_output.try_clone()?).stderr(to_output);
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+    // The pipe ends when the last process that writes to it does; this one must not be it.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut kept =
+        File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
+    let mut bytes = vec![0; 64 * 1024];
+    loop {
+        let length = output.read(&mut bytes)?;
+        if length == 0 {
+            break;
+        }
+        std::io::stdout().write_all(&bytes[..length])?;
+        kept.write_all(&bytes[..length])?;
+    }
+    let status = child.wait()?;
     if !status.success() {
         bail!("`{}` failed ({status})", shown(command));
     }

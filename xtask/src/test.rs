@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that says whether a change may go in, in one command.
 
+mod secrets;
 mod steps;
 
 use std::time::Instant;

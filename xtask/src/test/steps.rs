@@ -1,13 +1,19 @@
 //! What each step of `cargo xtask test` does.
 
+use std::fs;
+
 use anyhow::Result;
 
+use super::secrets;
 use crate::dist::{self, Profile};
-use crate::process::{cargo, run};
-use crate::{packages, tools};
+use crate::process::{cargo, run, run_and_keep};
+use crate::{packages, paths, tools};
 
 /// Tells tests where programs and plugins are laid out.
 const ARTIFACTS_VARIABLE: &str = "BELFRY_ARTIFACTS";
+
+/// Tells tests where to leave the logs of hosts.
+const LOGS_VARIABLE: &str = "BELFRY_TEST_LOGS";
 
 pub(super) fn packages() -> Result<()> {
     let needs: Vec<_> = [&packages::COMPILERS[..], &packages::DOVECOT].concat();
@@ -43,8 +49,16 @@ pub(super) fn build() -> Result<()> {
 }
 
 pub(super) fn tests() -> Result<()> {
+    let logs = paths::at("target/test-logs");
+    if logs.exists() {
+        fs::remove_dir_all(&logs)?;
+    }
+    fs::create_dir_all(&logs)?;
     let mut tests = cargo(&["test", "--workspace", "--locked"]);
-    run(tests.env(ARTIFACTS_VARIABLE, Profile::Debug.folder()))
+    tests.env(ARTIFACTS_VARIABLE, Profile::Debug.folder());
+    tests.env(LOGS_VARIABLE, &logs);
+    run_and_keep(&mut tests, &logs.join("cargo-test.txt"))?;
+    secrets::look_for_them(&logs)
 }
 
 pub(super) fn docs() -> Result<()> {
