@@ -90,11 +90,20 @@ async fn plugin(host: &Host) -> Value {
     host.plugin(ID).await.unwrap()
 }
 
-/// Waits until the plugin runs as a generation.
+/// Waits until the plugin runs as a generation, counted from 1.
 async fn becomes_generation(host: &Host, generation: u64) -> Value {
     until(&format!("generation {generation}"), async || {
         let status = host.plugin(ID).await?;
         (status["generation"] == generation && status["state"] == "ACTIVE").then_some(status)
+    })
+    .await
+}
+
+/// Waits until the plugin runs with other bytes.
+async fn is_updated(host: &Host, before: &Value) -> Value {
+    until("an update", async || {
+        let status = host.plugin(ID).await?;
+        (status["hash"] != before["hash"] && status["state"] == "ACTIVE").then_some(status)
     })
     .await
 }
@@ -167,8 +176,8 @@ async fn a_replaced_file_is_an_update(isolation: &str) {
     let host = host_with_plugin(isolation).await;
     let first = plugin(&host).await;
     put(&host, "push-hello.so", &rebuilt(ID));
-    let second = becomes_generation(&host, 2).await;
-    assert_ne!(second["hash"], first["hash"]);
+    let second = is_updated(&host, &first).await;
+    assert_eq!(second["generation"], 2);
     assert_eq!(second["reason"], Value::Null);
     if isolation == "process" {
         assert_ne!(second["pid"], first["pid"]);
@@ -195,8 +204,11 @@ async fn a_replaced_file_is_an_update(isolation: &str) {
     assert_eq!(route(&host).await, StatusCode::OK);
 
     put(&host, "push-hello.so", &artifact(ID));
-    let third = becomes_generation(&host, 3).await;
-    assert_eq!(third["hash"], first["hash"]);
+    let third = is_updated(&host, &second).await;
+    assert_eq!(
+        (&third["hash"], &third["generation"]),
+        (&first["hash"], &json!(3))
+    );
     assert_eq!(refusal(&host, "push-hello.so").await, None);
     assert_eq!(third["failures"], 0);
 }
@@ -216,7 +228,11 @@ async fn one_that_does_not_get_ready_leaves_the_old_one_running(isolation: &str)
     put(&host, "misbehaving.so", &artifact("misbehaving"));
     let first = host.plugin_becomes("misbehaving", "ACTIVE").await;
     host.set("misbehaving.at-start", "panic");
-    // It is in force when another one that starts finds it so.
+    until("the property to be in force", async || {
+        let changed = "the configuration changed: misbehaving.at-start";
+        host.log().contains(changed).then_some(())
+    })
+    .await;
     put(&host, "misbehaving.so", &rebuilt("misbehaving"));
     let status = until("the update to be refused", async || {
         let status = host.plugin("misbehaving").await?;
@@ -229,6 +245,16 @@ async fn one_that_does_not_get_ready_leaves_the_old_one_running(isolation: &str)
     for what in ["state", "hash", "pid"] {
         assert_eq!(status[what], first[what], "{what}");
     }
+    // The old file is no update, and nothing is refused any more.
+    put(&host, "misbehaving.so", &artifact("misbehaving"));
+    until("the reason to go", async || {
+        (host.plugin("misbehaving").await?["reason"].is_null()).then_some(())
+    })
+    .await;
+    assert_eq!(
+        host.plugin("misbehaving").await.unwrap()["pid"],
+        first["pid"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,7 +275,11 @@ async fn a_removed_file_is_uninstalled(isolation: &str) {
         host.plugin(ID).await.is_none().then_some(())
     })
     .await;
-    assert_eq!(route(&host).await, StatusCode::NOT_FOUND);
+    // It finishes what it has in hand.
+    until("the route to go", async || {
+        (route(&host).await == StatusCode::NOT_FOUND).then_some(())
+    })
+    .await;
     if isolation == "process" {
         assert!(!fs::exists(format!("/proc/{pid}")).unwrap());
     }
@@ -341,8 +371,8 @@ async fn of_two_files_with_one_plugin_the_first_one_counts_until_it_goes() {
 
     // When that one goes, the other one takes its place, and nothing is uninstalled.
     remove(&host, "another.so");
-    let status = becomes_generation(&host, 2).await;
-    assert_eq!(status["hash"], hash);
+    let status = is_updated(&host, &status).await;
+    assert_eq!((&status["hash"], &status["generation"]), (&hash, &json!(2)));
     assert_eq!(refusal(&host, both).await, None);
 
     // A new name for the same plugin is no second file.
