@@ -3,6 +3,7 @@
 
 pub mod bundle;
 pub mod children;
+mod clock;
 pub mod config;
 pub mod ctl;
 pub mod delivery;

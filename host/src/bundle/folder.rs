@@ -36,6 +36,8 @@ pub struct PluginsFolder {
     known: BTreeMap<PathBuf, Signature>,
     /// The plugin that each file holds.
     plugins: BTreeMap<PathBuf, PluginId>,
+    /// Files that hold a plugin which another one held first.
+    seconds: BTreeMap<PathBuf, PluginId>,
 }
 
 impl PluginsFolder {
@@ -51,6 +53,7 @@ impl PluginsFolder {
             folder: folder.to_owned(),
             known: BTreeMap::new(),
             plugins: BTreeMap::new(),
+            seconds: BTreeMap::new(),
         };
         this.known = this.look()?;
         let by_command = this
@@ -84,9 +87,10 @@ impl PluginsFolder {
             let mut ids = Vec::new();
             for (file, artifact) in level {
                 let id = artifact.manifest.id.clone();
-                if let Some((other, _)) = this.plugins.iter().find(|(_, other)| **other == id) {
-                    tracing::error!(plugin = %id, file = %file.display(), other = %other.display(),
-                        "two files hold one plugin; the second one is left alone");
+                let first = this.plugins.iter().find(|(_, other)| **other == id);
+                if let Some((first, _)) = first {
+                    let first = first.clone();
+                    this.is_second(&file, id, first).await;
                     continue;
                 }
                 match this.bundles.put(artifact, &file).await {
@@ -156,7 +160,7 @@ impl PluginsFolder {
         }
         for (file, signature) in &seen {
             if self.known.get(file) != Some(signature) {
-                self.appeared(file).await;
+                self.appeared(file, &seen).await;
             }
         }
         let gone: BTreeSet<_> = self
@@ -166,31 +170,83 @@ impl PluginsFolder {
             .cloned()
             .collect();
         for file in gone {
-            self.went(&file).await;
+            self.went(&file, &seen).await;
         }
         self.known = seen;
         self.bundles.prune().await;
     }
 
-    async fn appeared(&mut self, file: &Path) {
-        match self.bundles.install(file, false).await {
-            Ok(id) => {
-                self.plugins.insert(file.to_owned(), id);
+    async fn appeared(&mut self, file: &Path, seen: &BTreeMap<PathBuf, Signature>) {
+        self.seconds.remove(file);
+        let artifact = match self.bundles.admit(file).await {
+            Ok(artifact) => artifact,
+            Err(error) => {
+                tracing::error!(%error, "what runs goes on");
+                self.bundles.remember_refused(file, &error).await;
+                return;
             }
-            Err(error) => tracing::error!(%error, "what runs goes on"),
+        };
+        let id = artifact.manifest.id.clone();
+        // One that is not seen any more has gone: this one is its new name.
+        let first = self.plugins.iter().find(|(other, held)| {
+            **held == id && other.as_path() != file && seen.contains_key(*other)
+        });
+        if let Some((first, _)) = first {
+            let first = first.clone();
+            self.is_second(file, id, first).await;
+            return;
+        }
+        match self.bundles.put(artifact, file).await {
+            Ok(()) => {
+                let before = self.plugins.insert(file.to_owned(), id.clone());
+                if let Some(before) = before.filter(|before| *before != id) {
+                    self.gone(&before, seen).await;
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "what runs goes on");
+                // Why a replacement was refused is part of its plugin's status.
+                if self.bundles.status(&id).await.is_err() {
+                    self.bundles.remember_refused(file, &error).await;
+                }
+            }
         }
     }
 
-    async fn went(&mut self, file: &Path) {
+    async fn is_second(&mut self, file: &Path, id: PluginId, first: PathBuf) {
+        let fault = format!(
+            "it holds the plugin {id}, as {} does, which came first; remove one of them",
+            first.display()
+        );
+        tracing::error!(file = %file.display(), fault, "what runs goes on");
+        // Of one outside the folder nobody would see that it goes.
+        if file.starts_with(&self.folder) {
+            let mut refused = self.bundles.refused.lock().await;
+            refused.insert(file.to_owned(), fault);
+            self.seconds.insert(file.to_owned(), id);
+        }
+    }
+
+    async fn went(&mut self, file: &Path, seen: &BTreeMap<PathBuf, Signature>) {
         self.bundles.refused.lock().await.remove(file);
-        let Some(id) = self.plugins.remove(file) else {
-            return;
-        };
-        // Another file may hold the plugin by now: a rename.
-        if self.plugins.values().any(|other| *other == id) {
+        self.seconds.remove(file);
+        if let Some(id) = self.plugins.remove(file) {
+            self.gone(&id, seen).await;
+        }
+    }
+
+    /// A file that held a plugin does so no longer. Another one may: under a new name, or as the
+    /// second one until now.
+    async fn gone(&mut self, id: &PluginId, seen: &BTreeMap<PathBuf, Signature>) {
+        let second = self.seconds.iter().find(|(_, held)| *held == id);
+        if let Some((second, _)) = second {
+            let second = second.clone();
+            Box::pin(self.appeared(&second, seen)).await;
+        }
+        if self.plugins.values().any(|held| held == id) {
             return;
         }
-        if let Err(error) = self.bundles.uninstall(&id).await {
+        if let Err(error) = self.bundles.uninstall(id).await {
             tracing::error!(plugin = %id, %error, "the plugin whose file went is not uninstalled");
         }
     }

@@ -116,9 +116,17 @@ impl Tender {
         let broken = loop {
             tokio::select! {
                 frame = from_plugin.recv() => match frame {
-                    Some(Ok(frame)) => if let Err(reason) = self.frame(&to_plugin, frame).await {
-                        break Some(reason);
-                    },
+                    Some(Ok(frame)) => {
+                        // Nothing follows it. The link itself is not closed yet: in this process
+                        // a thread of the plugin waits at its other end.
+                        let is_last = matches!(frame, ToHost::Stopped(()) | ToHost::Failed(_));
+                        if let Err(reason) = self.frame(&to_plugin, frame).await {
+                            break Some(reason);
+                        }
+                        if is_last {
+                            break None;
+                        }
+                    }
                     Some(Err(reason)) => break Some(reason),
                     None => break None,
                 },

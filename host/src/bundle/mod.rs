@@ -174,32 +174,19 @@ impl Bundles {
         self.refused.lock().await.clone()
     }
 
-    /// Installs a file, or updates the plugin that it holds, and starts it unless the operator
-    /// stopped it. Returns its id.
+    /// Installs a file by command, or updates the plugin that it holds, and starts it unless the
+    /// operator stopped it. Returns its id.
     ///
     /// # Errors
     ///
     /// The file is refused, and what runs goes on; or the host cannot keep it.
-    pub async fn install(&self, file: &Path, by_command: bool) -> Result<PluginId, BundleError> {
-        let artifact = self.admit(file).await;
-        if !by_command && let Err(error) = &artifact {
-            self.remember_refused(file, error).await;
-        }
-        let artifact = artifact?;
+    pub async fn install(&self, file: &Path) -> Result<PluginId, BundleError> {
+        let artifact = self.admit(file).await?;
         let id = artifact.manifest.id.clone();
-        if by_command {
-            let source = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-            self.wish(&id, |wish| wish.installed_from = Some(source))?;
-        }
-        let put = self.put(artifact, file).await;
-        // Why a replacement was refused is part of its plugin's status.
-        if !by_command
-            && let Err(error) = &put
-            && self.status(&id).await.is_err()
-        {
-            self.remember_refused(file, error).await;
-        }
-        put.map(|()| id)
+        let source = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+        self.wish(&id, |wish| wish.installed_from = Some(source))?;
+        self.put(artifact, file).await?;
+        Ok(id)
     }
 
     /// Lists a file among those that were refused, until it changes or goes. One that is named in
@@ -263,6 +250,12 @@ impl Bundles {
         let mut plugins = self.plugins.lock().await;
         if let Some(entry) = plugins.get_mut(&id) {
             if entry.status.borrow().hash == artifact.hash {
+                entry.show.send_modify(|status| {
+                    if status.state == State::Active {
+                        // What another version lacked matters no more.
+                        status.reason = None;
+                    }
+                });
                 return Ok(());
             }
             entry.source = file.to_owned();

@@ -1,13 +1,13 @@
 //! What people see of a plugin.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use belfry_plugin_api::manifest::{Isolation, PluginId, Service};
 use serde::{Deserialize, Serialize};
 
 use super::artifacts::Artifact;
 use super::counterpart::Settings;
+use crate::clock::now_ms;
 
 /// The states of a plugin's life, OSGi's (Core 7, section 4.4.2) and one more.
 ///
@@ -116,12 +116,4 @@ impl Status {
             services: manifest.services.clone(),
         }
     }
-}
-
-/// The time, in milliseconds since the epoch.
-pub(super) fn now_ms() -> i64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }

@@ -12,7 +12,8 @@ use super::Shared;
 use super::artifacts::Artifact;
 use super::generation::{Generation, Outcome};
 use super::link::{self, Launch};
-use super::status::{State, Status, now_ms};
+use super::status::{State, Status};
+use crate::clock::now_ms;
 
 /// The first restart comes this long after a failure; each further one twice as late.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(100);
@@ -92,6 +93,9 @@ impl Supervisor {
 
     async fn run(mut self) {
         let mut services = self.shared.services.watch();
+        if !self.wanted {
+            self.enter(State::Resolved, None);
+        }
         loop {
             tokio::select! {
                 command = self.commands.recv() => match command {

@@ -24,7 +24,8 @@ use super::queue::{CompleteInbox, EntryKind, InboxEntry, InboxFailure, NewInboxE
 use super::reports::Open;
 use super::stored::{StoredEvent, pack, unpack};
 use super::suspects::Suspects;
-use super::timers::{Timers, now_ms};
+use super::timers::Timers;
+use crate::clock::now_ms;
 use crate::metrics::count;
 
 /// Events are parked when the oldest one in hand is unanswered for so long, in milliseconds.

@@ -10,7 +10,7 @@ use super::Recipients;
 use super::outbox::OutboxItem;
 use super::queue::{Fanout, MessageKey, NewDelivery};
 use super::stored::{StoredDelivery, pack};
-use super::timers::now_ms;
+use crate::clock::now_ms;
 
 /// The namespace of message ids: the UUIDs that a device's message keeps over all tries.
 const MESSAGE_IDS: Uuid = Uuid::from_u128(0x5e0f_2c1a_9d43_4b7e_8a11_60f2_7c3d_b954);

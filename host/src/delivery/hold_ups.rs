@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use belfry_plugin_api::manifest::PluginId;
 
-use super::timers::now_ms;
+use crate::clock::now_ms;
 
 /// Who is given nothing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

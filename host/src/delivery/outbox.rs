@@ -22,7 +22,8 @@ use super::feed::Feed;
 use super::hold_ups::HeldUp;
 use super::queue::{Finish, QueueError};
 use super::stored::{StoredDelivery, unpack};
-use super::timers::{Timers, now_ms};
+use super::timers::Timers;
+use crate::clock::now_ms;
 use crate::metrics::count;
 
 /// Deliveries in memory that wait for their time or behind another one of their device. More wait

@@ -22,7 +22,8 @@ use super::feed::Feed;
 use super::queue::{CompleteInbox, EntryKind, InboxEntry, InboxFailure};
 use super::stored::{StoredReport, unpack};
 use super::suspects::Suspects;
-use super::timers::{Timers, now_ms};
+use super::timers::Timers;
+use crate::clock::now_ms;
 
 /// How often a report that fails is tried before it is left to the operator.
 const MAX_ATTEMPTS: u32 = 6;

@@ -1,15 +1,9 @@
 //! Things that are due later.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-/// The time, in milliseconds since the epoch.
-pub(super) fn now_ms() -> i64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
-}
+use crate::clock::now_ms;
 
 /// No wait is longer: after this the clock is asked again, which somebody may have set.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);

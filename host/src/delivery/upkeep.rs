@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Context;
 use super::queue::{Queue, QueueError};
-use super::timers::now_ms;
+use crate::clock::now_ms;
 
 /// How often it is looked for.
 const INTERVAL: Duration = Duration::from_secs(30);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::clock::now_ms;
 use belfry_plugin_api::frame::Level;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -64,11 +64,8 @@ impl<S: Subscriber> Layer<S> for TailLayer {
             return;
         }
         let metadata = event.metadata();
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let mut record = Record {
-            at_ms: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
+            at_ms: now_ms(),
             level: metadata.level().into(),
             module: metadata.target().to_owned(),
             plugin: None,

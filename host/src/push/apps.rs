@@ -7,7 +7,8 @@ use belfry_plugin_api::user::User;
 
 use super::clients::is_allowed;
 use super::uninterrupted::uninterrupted;
-use super::{LoginAttempt, LoginError, Push, Session, SessionToken, clock};
+use super::{LoginAttempt, LoginError, Push, Session, SessionToken};
+use crate::clock;
 use crate::storage::{NewSubscription, StorageError, Subscription};
 
 /// The capability without which nobody may log in.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use belfry_plugin_api::user::User;
 
 use super::cache::ReadThrough;
-use super::clock;
+use crate::clock;
 use crate::storage::{Login, MAX_LOGIN_BYTES, Storage, StorageError, UserRecord};
 
 /// How many users, and how many logins, are kept in memory: about 30 MB when full.

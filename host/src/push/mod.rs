@@ -19,7 +19,6 @@
 mod apps;
 mod cache;
 mod clients;
-mod clock;
 mod core;
 mod decide;
 mod directory;

@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What an answered [`accept`](super::Queue::accept) survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,14 +39,7 @@ pub struct Clock(Arc<dyn Fn() -> i64 + Send + Sync>);
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Clock::new(|| {
-            // Before 1970 and after the year 292 million the clock is wrong whatever we answer.
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| {
-                    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-                })
-        })
+        Clock::new(crate::clock::now_ms)
     }
 
     /// Any other source of milliseconds since the Unix epoch.

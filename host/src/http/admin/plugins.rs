@@ -113,7 +113,7 @@ pub(super) async fn install(
     must_be_absolute(&file)?;
     to_the_end(async move {
         let bundles = node.bundles();
-        let id = bundles.install(&file, true).await?;
+        let id = bundles.install(&file).await?;
         tracing::info!(plugin = %id, file = %file.display(), "the operator installed a plugin");
         // It goes on by itself; its status says how far it has got.
         let _ = tokio::time::timeout(SETTLING, bundles.settled(&id)).await;
