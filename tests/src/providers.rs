@@ -62,7 +62,7 @@ impl Providers {
             &ca.client_keystore(TOPIC, KEYSTORE_PASSWORD).unwrap(),
         );
         write("key.p8", key.p8().as_bytes());
-        write("account.json", account.json(&fcm.token_uri()).as_bytes());
+        write("account.json", account.json(fcm.token_uri()).as_bytes());
         Self {
             apns,
             fcm,

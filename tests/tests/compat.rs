@@ -1,4 +1,11 @@
 //! A plugin that was built with the first version of plugin-api, in a host of today.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails, fails its test"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,11 @@
 //! The main job: a new mail in a real Dovecot reaches the phone.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails, fails its test"
+)]
 
 use belfry_tests::app::{App, apns_token, fcm_token};
 use belfry_tests::dovecot::Dovecot;

@@ -1,4 +1,11 @@
 //! The same mail, told twice.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails, fails its test"
+)]
 
 use belfry_tests::app::{App, apns_token, fcm_token};
 use belfry_tests::dovecot::Dovecot;

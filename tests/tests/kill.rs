@@ -1,4 +1,11 @@
 //! `kill -9`, of the host, of its plugins, of all at once, while mail flows.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails, fails its test"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,11 @@
 //! A plugin that misbehaves fails alone.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails, fails its test"
+)]
 
 use belfry_tests::app::{client, notification, notify};
 use belfry_tests::crowd::Crowd;

@@ -1,4 +1,11 @@
 //! What mail servers may send, and what they are answered.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails, fails its test"
+)]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,11 @@
 //! What waits to be delivered, while the world changes around it.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails, fails its test"
+)]
 
 use std::time::Duration;
 

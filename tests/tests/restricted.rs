@@ -1,4 +1,11 @@
 //! Certificates and keys in a folder of their own, replaced while mail flows.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails, fails its test"
+)]
 
 use std::path::Path;
 

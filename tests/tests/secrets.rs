@@ -1,4 +1,11 @@
 //! Passwords, tokens and keys are nowhere to be read.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails, fails its test"
+)]
 
 use belfry_sandbox::Fault;
 use belfry_tests::app::{

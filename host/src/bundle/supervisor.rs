@@ -398,10 +398,10 @@ impl Supervisor {
         };
         let isolation = self.status.borrow().isolation;
         match &self.running {
-            // One that is starting is told as soon as it can listen.
             Some(running) if settings.enabled && settings.isolation == isolation => {
-                if running.is_active {
-                    let to_plugin = running.generation.to_plugin.clone();
+                // One that is starting is told as soon as it can listen.
+                let listens = running.is_active.then(|| running.generation.to_plugin.clone());
+                if let Some(to_plugin) = listens {
                     self.tell_configuration(&to_plugin);
                 }
             }
