@@ -18,5 +18,6 @@ pub use listener::{Account, MailCredentials, Report, ReportDone};
 pub use log::{Level, LogLevel, LogRecord};
 pub use question::{
     Answer, Answered, Configure, CredentialQuestion, EventDelivery, EventDone, Failed, Handled,
-    HttpCall, HttpReply, Listen, Numbered, ProviderCredential, Publish, Ready, Start, Stop, TransportReady,
+    HttpCall, HttpReply, Listen, Numbered, ProviderCredential, Publish, Ready, Start, Stop,
+    TransportReady,
 };

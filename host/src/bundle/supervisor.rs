@@ -400,7 +400,9 @@ impl Supervisor {
         match &self.running {
             Some(running) if settings.enabled && settings.isolation == isolation => {
                 // One that is starting is told as soon as it can listen.
-                let listens = running.is_active.then(|| running.generation.to_plugin.clone());
+                let listens = running
+                    .is_active
+                    .then(|| running.generation.to_plugin.clone());
                 if let Some(to_plugin) = listens {
                     self.tell_configuration(&to_plugin);
                 }

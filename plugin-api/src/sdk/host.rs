@@ -9,7 +9,8 @@ use super::outbound::Outbound;
 use crate::error::{Error, Result};
 use crate::event::{Event, Properties};
 use crate::frame::{
-    Answer, Answered, CredentialQuestion, Numbered, ProviderCredential, Publish, Start, ToHost, TransportReady,
+    Answer, Answered, CredentialQuestion, Numbered, ProviderCredential, Publish, Start, ToHost,
+    TransportReady,
 };
 
 /// Questions that may be open at once; further ones wait.
