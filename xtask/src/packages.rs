@@ -66,7 +66,7 @@ install() {
 install "$@" || { apt-get update --quiet; install "$@"; }
 for package in "$@"; do
     if [ "$package" = dovecot-core ] && command -v systemctl > /dev/null; then
-        systemctl disable dovecot.service dovecot.socket 2> /dev/null || true
+        systemctl disable --now dovecot.service dovecot.socket 2> /dev/null || true
     fi
 done
 "#;
