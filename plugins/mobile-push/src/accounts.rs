@@ -102,21 +102,27 @@ impl Accounts {
         if apns {
             let account = self.make_apns(&settings.apns).await;
             report(APNS, settings.apns.enabled, account.as_ref().err());
-            self.write(|current| current.apns = account.map(Arc::new).map_err(|error| error.to_string()));
+            self.write(|current| {
+                current.apns = account.map(Arc::new).map_err(|error| error.to_string())
+            });
             // What was held back for want of an account is tried again at once.
             self.host.transport_ready(APNS).await;
         }
         if fcm {
             let account = self.make_fcm(&settings.fcm).await;
             report(FCM, settings.fcm.enabled, account.as_ref().err());
-            self.write(|current| current.fcm = account.map(Arc::new).map_err(|error| error.to_string()));
+            self.write(|current| {
+                current.fcm = account.map(Arc::new).map_err(|error| error.to_string())
+            });
             self.host.transport_ready(FCM).await;
         }
     }
 
     async fn make_apns(&self, wanted: &ApnsWanted) -> Result<ApnsAccount> {
         if !wanted.enabled {
-            return Err(Error::permanent("com.openxchange.mobilepush.events.apn.ios.enabled is false"));
+            return Err(Error::permanent(
+                "com.openxchange.mobilepush.events.apn.ios.enabled is false",
+            ));
         }
         let credential = match (&wanted.keystore, &wanted.key) {
             (None, None) => self.offered(APNS, "no keystore (com.openxchange.mobilepush.events.apn.ios.keystore) and no key (belfry.mobile-push.apns.key) is set").await?,
@@ -133,17 +139,27 @@ impl Accounts {
             (None, Some(key)) => {
                 let key = SigningKey::es256(key).map_err(permanent)?;
                 let missing = |name: &str| {
-                    Error::permanent(format_args!("an APNs key needs its {name} (belfry.mobile-push.apns.{name})"))
+                    Error::permanent(format_args!(
+                        "an APNs key needs its {name} (belfry.mobile-push.apns.{name})"
+                    ))
                 };
                 let key_id = text("key-id").ok_or_else(|| missing("key-id"))?;
                 let team_id = text("team-id").ok_or_else(|| missing("team-id"))?;
                 ApnsAuth::Token(self.tokens.of(key, &key_id, &team_id))
             }
-            (None, None) => return Err(Error::permanent("the credential holds neither a keystore nor a key")),
+            (None, None) => {
+                return Err(Error::permanent(
+                    "the credential holds neither a keystore nor a key",
+                ));
+            }
         };
         let offered_production = text("production").and_then(|text| text.parse().ok());
         let is_production = wanted.production.or(offered_production).unwrap_or(true);
-        let usual = if is_production { PRODUCTION_ENDPOINT } else { SANDBOX_ENDPOINT };
+        let usual = if is_production {
+            PRODUCTION_ENDPOINT
+        } else {
+            SANDBOX_ENDPOINT
+        };
         let endpoint = wanted.endpoint.as_deref().unwrap_or(usual);
         let settings = ApnsSettings {
             endpoint: endpoint.parse::<Origin>().map_err(permanent)?,
@@ -157,19 +173,30 @@ impl Accounts {
 
     async fn make_fcm(&self, wanted: &FcmWanted) -> Result<FcmAccount> {
         if !wanted.enabled {
-            return Err(Error::permanent("com.openxchange.mobilepush.events.gcm.enabled is false"));
+            return Err(Error::permanent(
+                "com.openxchange.mobilepush.events.gcm.enabled is false",
+            ));
         }
         let original = wanted.original_key.as_ref();
-        let file = match (&wanted.service_account, original.and_then(Secret::expose_str)) {
+        let file = match (
+            &wanted.service_account,
+            original.and_then(Secret::expose_str),
+        ) {
             (Some(path), _) => read(path).await?,
             // A service account itself, or the path of its file; anything else is a server key.
             (None, Some(key)) if key.trim_start().starts_with('{') => Secret::from(key),
             (None, Some(key)) if key.contains('/') => read(key.as_ref()).await?,
             (None, Some(key)) => Secret::from(key),
             (None, None) => {
-                let offered = self.offered(FCM, "no service account (belfry.mobile-push.fcm.service-account) is set").await?;
+                let offered = self
+                    .offered(
+                        FCM,
+                        "no service account (belfry.mobile-push.fcm.service-account) is set",
+                    )
+                    .await?;
                 let account = offered.fields.get("service-account").cloned();
-                account.ok_or_else(|| Error::permanent("the credential holds no service-account"))?
+                account
+                    .ok_or_else(|| Error::permanent("the credential holds no service-account"))?
             }
         };
         let endpoint = wanted.endpoint.as_deref().unwrap_or(fcm::ENDPOINT);
@@ -186,12 +213,19 @@ impl Accounts {
     /// What a credential backend offers.
     async fn offered(&self, provider: &str, otherwise: &str) -> Result<ProviderCredential> {
         let offered = self.host.provider_credential(provider).await?;
-        offered.ok_or_else(|| Error::permanent(format_args!("{otherwise}, and no credential backend offers one")))
+        offered.ok_or_else(|| {
+            Error::permanent(format_args!(
+                "{otherwise}, and no credential backend offers one"
+            ))
+        })
     }
 
     fn read(&self) -> Current {
         // Changes replace whole fields; a panic leaves them whole.
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn write(&self, change: impl FnOnce(&mut Current)) {

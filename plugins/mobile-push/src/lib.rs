@@ -140,7 +140,9 @@ impl MobilePush {
                 return Outcome::Refused { reason };
             }
         };
-        let left = delivery.expires_at_s.saturating_sub_unsigned(clock::now_s());
+        let left = delivery
+            .expires_at_s
+            .saturating_sub_unsigned(clock::now_s());
         let request = FcmRequest {
             token: token.to_owned(),
             data,
@@ -179,7 +181,10 @@ fn answer(outcome: outcome::Outcome) -> Outcome {
             reason,
         },
         outcome::Outcome::RetryLater {
-            after, scope, reason, ..
+            after,
+            scope,
+            reason,
+            ..
         } => Outcome::Retry {
             after_ms: milliseconds(after),
             scope: match scope {

@@ -41,7 +41,8 @@ pub(super) fn read(file: &Path, key: &SigningKey) -> Option<(Secret, SystemTime)
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public())
         .verify(signed.as_bytes(), &signature)
         .ok()?;
-    let claims: Claims = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    let claims: Claims =
+        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
     let at = UNIX_EPOCH.checked_add(Duration::from_secs(claims.iat))?;
     Some((token, at))
 }
@@ -76,7 +77,9 @@ mod tests {
     }
 
     fn new_pem() -> String {
-        rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap().serialize_pem()
+        rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)
+            .unwrap()
+            .serialize_pem()
     }
 
     #[test]
@@ -85,7 +88,10 @@ mod tests {
         let pem = new_pem();
         let token_at = |seconds| {
             let tokens = ProviderTokens::kept_in(folder.path(), Arc::new(HandClock::at(seconds)));
-            tokens.of(key(&pem), "KEY1234567", "TEAM123456").header().unwrap()
+            tokens
+                .of(key(&pem), "KEY1234567", "TEAM123456")
+                .header()
+                .unwrap()
         };
         let first = token_at(1_000_000);
         assert_eq!(token_at(1_000_000 + 49 * 60), first);
@@ -97,7 +103,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(HandClock::at(1_000_000));
         let tokens = ProviderTokens::kept_in(folder.path(), clock);
-        tokens.of(key(&new_pem()), "KEY1234567", "TEAM123456").header().unwrap();
+        tokens
+            .of(key(&new_pem()), "KEY1234567", "TEAM123456")
+            .header()
+            .unwrap();
         let file = folder.path().join(file_name("TEAM123456", "KEY1234567"));
         assert!(read(&file, &key(&new_pem())).is_none());
         for text in ["", ".", "..", "a.b.c", "a.e30.c"] {
