@@ -34,6 +34,15 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replaced_certificates_take_effect_at_once_and_no_push_is_lost() {
+    certificates_are_replaced("process").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replaced_certificates_take_effect_at_once_inside_the_hosts_process() {
+    certificates_are_replaced("host").await;
+}
+
+async fn certificates_are_replaced(isolation: &str) {
     let providers = Providers::start().await;
     let folder = tempfile::tempdir().unwrap();
     let files = folder.path();
@@ -58,6 +67,8 @@ async fn replaced_certificates_take_effect_at_once_and_no_push_is_lost() {
     let host = providers
         .endpoints(builder)
         .set("belfry.mobile-push-restricted.folder", files.display())
+        .set("belfry.plugin.mobile-push-restricted.isolation", isolation)
+        .set("belfry.plugin.mobile-push.isolation", isolation)
         .start()
         .await;
     let crowd = Crowd::gather(&host, 1).await;
