@@ -133,6 +133,11 @@ impl Host {
         self.folder.path().join("plugins")
     }
 
+    /// How often it was started.
+    pub fn starts(&self) -> u32 {
+        self.logs
+    }
+
     /// The host's process.
     pub fn pid(&self) -> i32 {
         self.child

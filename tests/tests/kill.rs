@@ -125,6 +125,8 @@ async fn nothing_that_was_accepted_is_lost_or_shown_twice() {
     // What is still on its way is a duplicate, if anything is; the host ends when nothing is in hand.
     assert!(host.end().await);
 
+    // Two of three kills were the host's.
+    assert!(host.starts() > KILLS / 4, "{} starts", host.starts());
     for number in 0..USERS {
         shows_each_mail_once(&providers.apns, &apns_token(number));
         shows_each_mail_once(&providers.fcm, &fcm_token(number));
