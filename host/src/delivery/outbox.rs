@@ -22,7 +22,7 @@ use super::feed::Feed;
 use super::hold_ups::HeldUp;
 use super::queue::{Finish, QueueError};
 use super::stored::{StoredDelivery, unpack};
-use super::timers::Timers;
+use super::timers::{Timers, until};
 use crate::clock::now_ms;
 use crate::metrics::count;
 
@@ -119,6 +119,7 @@ impl OutboxDispatcher {
     async fn run(mut self) {
         let mut batch = Vec::new();
         loop {
+            let wake_at = self.wake_at();
             tokio::select! {
                 count = self.messages.recv_many(&mut batch, 1024) => {
                     if count == 0 {
@@ -133,10 +134,20 @@ impl OutboxDispatcher {
                     }
                     self.done(done).await;
                 }
-                () = self.postponed.due() => {}
+                () = until(wake_at) => {}
             }
             self.hand_out().await;
         }
+    }
+
+    /// When there is something to do, unless a message comes first.
+    fn wake_at(&self) -> Option<i64> {
+        let in_hand = self.in_hand.len();
+        let has_room = self
+            .carriers
+            .first()
+            .is_some_and(|carrier| in_hand < carrier.window);
+        wake_at(has_room, self.paused_until, self.postponed.first())
     }
 
     fn message(&mut self, message: OutboxMessage) {
@@ -200,7 +211,6 @@ impl OutboxDispatcher {
         let now = now_ms();
         if let Some(until) = self.paused_until {
             if until > now {
-                self.postponed.wake_at(until);
                 return;
             }
             self.paused_until = None;
@@ -520,5 +530,29 @@ impl OutboxDispatcher {
                 tracing::error!(transport = %self.transport, %error, "finished deliveries could not be noted")
             }
         }
+    }
+}
+
+/// While nobody carries, or has his hands full, what is due cannot be handed out: only a message
+/// changes that. While the transport pauses, only the end of the pause does.
+fn wake_at(has_room: bool, paused_until: Option<i64>, first_due: Option<i64>) -> Option<i64> {
+    if has_room {
+        paused_until.or(first_due)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_wakes_nobody_who_could_not_hand_it_out() {
+        assert_eq!(wake_at(false, None, Some(0)), None);
+        assert_eq!(wake_at(false, Some(9), Some(0)), None);
+        assert_eq!(wake_at(true, Some(9), Some(0)), Some(9));
+        assert_eq!(wake_at(true, None, Some(5)), Some(5));
+        assert_eq!(wake_at(true, None, None), None);
     }
 }

@@ -59,20 +59,18 @@ impl<T> Timers<T> {
         self.by_time.len()
     }
 
-    /// Resolves when something is due, or when it is worth looking again.
-    pub(super) async fn due(&self) {
+    /// When the first thing is due, or it is worth looking again.
+    pub(super) fn first(&self) -> Option<i64> {
         let first = self.by_time.keys().next().map(|(at, _)| *at);
-        let next = match (first, self.wake_at) {
+        match (first, self.wake_at) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
-        };
-        match next {
-            Some(at) => {
-                let wait = u64::try_from(at - now_ms()).unwrap_or(0);
-                tokio::time::sleep(Duration::from_millis(wait).min(LONGEST_WAIT)).await;
-            }
-            None => std::future::pending().await,
         }
+    }
+
+    /// Resolves when something is due, or when it is worth looking again.
+    pub(super) async fn due(&self) {
+        until(self.first()).await;
     }
 
     /// Takes the rows that are due, in the order of their times.
@@ -89,5 +87,16 @@ impl<T> Timers<T> {
             self.times.remove(&id);
         }
         due
+    }
+}
+
+/// Resolves at a time, or a while before it: whoever waits looks at the clock again.
+pub(super) async fn until(at: Option<i64>) {
+    match at {
+        Some(at) => {
+            let wait = u64::try_from(at - now_ms()).unwrap_or(0);
+            tokio::time::sleep(Duration::from_millis(wait).min(LONGEST_WAIT)).await;
+        }
+        None => std::future::pending().await,
     }
 }
