@@ -285,6 +285,17 @@ impl Host {
             .cloned()
     }
 
+    /// Waits until `/metrics` has a line, `belfry_duplicates_total 6`.
+    pub async fn counts(&self, line: &str) {
+        let http = crate::app::client();
+        until(line, async || {
+            let answer = http.get(format!("{}/metrics", self.internal)).send().await;
+            let text = answer.unwrap().text().await.unwrap();
+            text.lines().any(|other| other == line).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until a plugin is in a state.
     pub async fn plugin_becomes(&self, id: &str, state: &str) -> Value {
         until(&format!("{id} to be {state}"), async || {

@@ -13,11 +13,11 @@ use std::net::TcpStream;
 
 use base64::Engine;
 use belfry_sandbox::Push;
-use belfry_tests::app::{apns_token, client};
+use belfry_tests::app::apns_token;
 use belfry_tests::crowd::Crowd;
 use belfry_tests::host::{Host, LOGIN, PASSWORD};
 use belfry_tests::providers::{ApnsBy, Providers};
-use belfry_tests::wait::{PATIENCE, until};
+use belfry_tests::wait::PATIENCE;
 
 /// What user1's iPhone shows of each mail, by UID: sender and subject.
 const SHOWN: [(u32, &str, &str); 20] = [
@@ -157,20 +157,7 @@ async fn every_captured_request_is_accepted_and_shown_as_its_sender_meant_it() {
         .wait_for_delivered(22, PATIENCE)
         .await
         .unwrap();
-    until("those of strangers to be counted", async || {
-        let metrics = client()
-            .get(format!("{}/metrics", host.internal()))
-            .send()
-            .await
-            .unwrap();
-        metrics
-            .text()
-            .await
-            .unwrap()
-            .contains("belfry_unregistered_total 3\n")
-            .then_some(())
-    })
-    .await;
+    host.counts("belfry_unregistered_total 3").await;
     let shown = providers.apns.as_device_sees(&apns_token(1));
     let by_cid: BTreeMap<_, _> = shown
         .iter()

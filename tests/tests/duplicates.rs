@@ -74,20 +74,7 @@ async fn two_drivers_and_a_second_try_give_one_push_a_device() {
     providers.fcm.wait_for_delivered(3, PATIENCE).await.unwrap();
     assert!(forgetful.forgotten() >= 3, "Dovecot made no second try");
     // One of the two drivers' reports of each mail, and each second try, is a duplicate.
-    until("six duplicates to be recognised", async || {
-        let metrics = belfry_tests::app::client()
-            .get(format!("{}/metrics", host.internal()))
-            .send()
-            .await
-            .unwrap();
-        metrics
-            .text()
-            .await
-            .unwrap()
-            .contains("belfry_duplicates_total 6\n")
-            .then_some(())
-    })
-    .await;
+    host.counts("belfry_duplicates_total 6").await;
     assert_eq!(providers.apns.pushes().len(), 3);
     assert_eq!(providers.fcm.pushes().len(), 3);
     providers.assert_no_violations();

@@ -223,20 +223,7 @@ async fn a_user_whom_nobody_registered_is_accepted_and_counted_under_both_paths_
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.text().await.unwrap(), r#"{"success":true}"#);
     }
-    until("four to be counted", async || {
-        let metrics = client()
-            .get(format!("{}/metrics", host.internal()))
-            .send()
-            .await
-            .unwrap();
-        metrics
-            .text()
-            .await
-            .unwrap()
-            .contains("belfry_unregistered_total 4\n")
-            .then_some(())
-    })
-    .await;
+    host.counts("belfry_unregistered_total 4").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
